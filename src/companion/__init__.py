@@ -1,0 +1,1 @@
+"""companion: reproducible papers on what structured data and initialisation make networks learn."""

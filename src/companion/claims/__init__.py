@@ -1,0 +1,1 @@
+"""What the papers say, how it is judged, and the verdict."""

@@ -1,0 +1,1 @@
+"""Devices, seeds, compiled code, Dask clusters and sweeps over blocks of conditions."""

@@ -1,0 +1,1 @@
+"""Structured data, made from seeds or read from disk."""

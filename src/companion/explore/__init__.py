@@ -1,0 +1,1 @@
+"""Widgets on stored results and fast theory."""

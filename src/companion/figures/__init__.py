@@ -1,0 +1,1 @@
+"""One style, one module per family: datasets in, Figure out."""

@@ -1,0 +1,1 @@
+"""Networks and random-features models."""

@@ -1,0 +1,1 @@
+"""Plan, execute, report; knows no physics."""

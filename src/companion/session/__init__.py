@@ -1,0 +1,1 @@
+"""What the running notebook is: profile, device, cluster, folders, events."""

@@ -1,0 +1,1 @@
+"""Parameters cells as schemas, profile files, and every error at once."""

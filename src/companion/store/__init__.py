@@ -1,0 +1,1 @@
+"""Content-addressed results: whole or absent, never recomputed while nothing changed."""

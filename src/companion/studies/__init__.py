@@ -1,0 +1,1 @@
+"""The stored experiments that notebooks call, one module per family."""

@@ -1,0 +1,1 @@
+"""Closed forms and order-parameter equations: numpy, scipy and numba only."""

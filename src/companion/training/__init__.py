@@ -1,0 +1,1 @@
+"""Descent, one-pass SGD and the training loops."""
