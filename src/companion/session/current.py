@@ -1,0 +1,83 @@
+"""The running notebook: its parameters, device, cluster and folders."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from companion.session import events
+from companion.session.device import resolve_device
+from companion.session.root import build_folder, project_root
+from companion.settings.notebook import read_notebook
+from companion.settings.schema import validate_namespace
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a notebook runs as. Made by `here`; read by store, compute, figures and claims."""
+
+    notebook: str
+    parameters: Mapping[str, Any]
+    device: str
+    cluster: str
+    touched: dict[str, str] = field(default_factory=dict)
+    """Key of every stored result used so far, with the name of its function."""
+
+    @property
+    def profile(self) -> str:
+        return self.parameters["profile"]
+
+    @property
+    def seed(self) -> int:
+        return self.parameters["seed"]
+
+    @property
+    def figures_folder(self) -> Path:
+        """Where figures are saved: figures/<profile>, or the folder named by COMPANION_FIGURES."""
+        return figures_folder(self.profile)
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where records of runs at this profile lie: build/runs/<profile>."""
+        return build_folder() / "runs" / self.profile
+
+    def __repr__(self) -> str:
+        return f"{self.notebook} · {self.profile} · {self.device} · cluster {self.cluster} · seed {self.seed}"
+
+
+_current: Session | None = None
+
+
+def here(notebook: str, namespace: Mapping[str, Any]) -> Session:
+    """Start the session of the notebook called ``notebook``; call it with ``locals()``.
+
+    Validates the parameters again (bare papermill and JupyterLab come this way too), resolves the
+    device and the cluster. Raises SettingsError with every problem at once, RuntimeError where the
+    demanded device is missing.
+    """
+    global _current
+    source = read_notebook(project_root() / "notebooks" / f"{notebook}.py")
+    parameters = validate_namespace(source, namespace)
+    os.environ["COMPANION_NOTEBOOK"] = notebook
+    device = resolve_device(parameters["device"])
+    if parameters["device"] == "auto":
+        events.emit("message", text=f"{notebook}: device auto is {device}")
+    _current = Session(notebook, parameters, device, _cluster_request(parameters["cluster"]))
+    return _current
+
+
+def current() -> Session | None:
+    """The session of this process, or None outside notebooks."""
+    return _current
+
+
+def figures_folder(profile: str) -> Path:
+    """Folder of the figures of ``profile``."""
+    override = os.environ.get("COMPANION_FIGURES")
+    return Path(override) if override else project_root() / "figures" / profile
+
+
+def _cluster_request(parameter: str) -> str:
+    """The run's own cluster if it handed one over, the notebook's parameter otherwise."""
+    return os.environ.get("COMPANION_CLUSTER") or parameter

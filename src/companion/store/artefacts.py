@@ -1,0 +1,165 @@
+"""Results on disk: ``<store>/<function>/<key>/result.nc`` and ``manifest.json``, whole or absent."""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from companion.session.files import write_json
+from companion.session.root import build_folder
+from companion.store.content import file_digest
+
+RESULT, MANIFEST = "result.nc", "manifest.json"
+_QUARANTINE, _LOCKS = "quarantine", "locks"
+
+
+class DamagedResult(Exception):
+    """A stored result whose files are not the ones that were written."""
+
+
+def store_roots() -> list[Path]:
+    """The stores that are read, one's own (the only one written to) first.
+
+    ``COMPANION_STORE`` holds one folder or several, joined as in PATH; without it, build/store.
+    """
+    named = os.environ.get("COMPANION_STORE", "")
+    return [Path(part).resolve() for part in named.split(os.pathsep) if part] or [build_folder() / "store"]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a result of ``function`` under ``key`` lies, in whichever store."""
+
+    function: str
+    key: str
+
+    def in_store(self, root: Path) -> Path:
+        return root / self.function / self.key
+
+    @property
+    def own(self) -> Path:
+        return self.in_store(store_roots()[0])
+
+    @property
+    def workspace(self) -> Path:
+        return self.own.with_name(f".work-{self.key}")
+
+    @property
+    def lock(self) -> Path:
+        return store_roots()[0] / _LOCKS / f"{self.key}.lock"
+
+    def find(self) -> Path | None:
+        """Folder of the result in the first store that has it."""
+        return next((f for root in store_roots() if (f := self.in_store(root)) and is_whole(f)), None)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether ``folder`` holds a result; its bytes are checked when it is read."""
+    return (folder / MANIFEST).is_file() and (folder / RESULT).is_file()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a result; DamagedResult where it is not readable JSON."""
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise DamagedResult(f"{folder / MANIFEST}: {problem}") from problem
+
+
+def read_result(folder: Path) -> xr.Dataset:
+    """The Dataset of a result, with its key and function among the attributes.
+
+    Raises DamagedResult where the file's bytes are not those that the manifest records.
+    """
+    manifest = read_manifest(folder)
+    try:
+        if file_digest(folder / RESULT) != manifest["result_sha256"]:
+            raise DamagedResult(f"{folder / RESULT}: its bytes are not the ones that were written")
+        with xr.open_dataset(folder / RESULT, engine="h5netcdf") as opened:
+            dataset = opened.load()
+    except (OSError, KeyError) as problem:
+        raise DamagedResult(f"{folder}: {problem}") from problem
+    dataset.attrs |= {"companion_key": manifest["key"], "companion_function": manifest["function"]}
+    return dataset
+
+
+def write_result(address: Address, dataset: xr.Dataset, manifest: dict[str, Any], *, replace: bool) -> Path:
+    """Write a result beside its place and rename it there; the loser of a race discards its own."""
+    target = address.own
+    temporary = target.with_name(f".tmp-{address.key}-{os.getpid()}-{secrets.token_hex(4)}")
+    replaced = temporary.with_name(temporary.name + "-replaced")
+    temporary.mkdir(parents=True)
+    try:
+        plain = dataset.drop_encoding()
+        plain.attrs = {k: v for k, v in dataset.attrs.items() if not k.startswith("companion_")}
+        plain.to_netcdf(temporary / RESULT, engine="h5netcdf")
+        write_json(temporary / MANIFEST, manifest | {"result_sha256": file_digest(temporary / RESULT)})
+        _flush(temporary / RESULT)
+        for path, mode in ((temporary, 0o775), (temporary / RESULT, 0o664), (temporary / MANIFEST, 0o664)):
+            path.chmod(mode)
+        if replace and target.exists():
+            target.rename(replaced)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if not is_whole(target):
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+    return target
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def quarantine(folder: Path) -> Path:
+    """Move a damaged result aside, where it can be looked at, and say where it went."""
+    root = folder.parent.parent
+    aside = root / _QUARANTINE / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(aside)
+    return aside
+
+
+def all_results(root: Path) -> Iterator[tuple[Address, Path]]:
+    """Every whole result of a store, by function, then by key."""
+    for function in sorted(path for path in root.glob("*") if path.name not in (_QUARANTINE, _LOCKS)):
+        for folder in sorted(function.glob("[!.]*")):
+            if is_whole(folder):
+                yield Address(function.name, folder.name), folder
+
+
+def leftovers(root: Path) -> Iterator[Path]:
+    """What killed processes left behind: temporary folders, workspaces, quarantined results."""
+    yield from sorted(root.glob("*/.tmp-*"))
+    yield from sorted(root.glob("*/.work-*"))
+    yield from sorted((root / _QUARANTINE).glob("*"))
+
+
+def check_storable(dataset: Any, function: str) -> xr.Dataset:
+    """The result of a stored function, if it can be stored; TypeError with the reason otherwise."""
+    if not isinstance(dataset, xr.Dataset):
+        raise TypeError(f"{function} returned a {type(dataset).__name__}; a stored function returns a Dataset")
+    for name, variable in dataset.variables.items():
+        if np.asarray(variable.values).dtype.kind not in "biufOUSTmM":
+            raise TypeError(
+                f"{function}: variable {name!r} has dtype {variable.dtype}; store {name}_real and {name}_imag"
+            )
+    holders = {"the Dataset": dataset.attrs} | {f"variable {n!r}": v.attrs for n, v in dataset.variables.items()}
+    for holder, attributes in holders.items():
+        for key, value in attributes.items():
+            if value is None or isinstance(value, bool | dict):
+                raise TypeError(
+                    f"{function}: attribute {key!r} of {holder} is a {type(value).__name__}; write it as JSON text"
+                )
+    return dataset

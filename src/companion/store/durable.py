@@ -1,0 +1,213 @@
+"""``@stored``: a study's result is computed once and lasts, whatever is killed on the way."""
+
+import contextlib
+import functools
+import hashlib
+import inspect
+import json
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, overload
+
+import xarray as xr
+
+from companion.session import current, events, provenance
+from companion.session.device import resolve_device
+from companion.store.arguments import encode
+from companion.store.artefacts import (
+    Address,
+    DamagedResult,
+    check_storable,
+    is_whole,
+    quarantine,
+    read_manifest,
+    read_result,
+    store_roots,
+    write_result,
+)
+from companion.store.content import dataset_digest
+from companion.store.fingerprint import changed_since, combined, imported_closure
+from companion.store.locks import key_lock
+from companion.store.threads import one_thread
+
+#: Set by a forced run to its own token: results without it are computed again, each once.
+FORCE_VARIABLE = "COMPANION_FORCE"
+
+
+@dataclass
+class _Running:
+    """A stored function in the middle of its work."""
+
+    address: Address
+    used: dict[str, str] = field(default_factory=dict)
+
+
+_running: ContextVar[_Running | None] = ContextVar("companion_running", default=None)
+
+
+class StoredFunction:
+    """A function whose results are kept under a key made of its arguments and of the code it reaches."""
+
+    def __init__(self, function: Callable[..., xr.Dataset], *, device: bool):
+        if "<locals>" in function.__qualname__ or not getattr(inspect.getmodule(function), "__file__", None):
+            raise TypeError(
+                f"@stored {function.__qualname__}: define it at the top of a module file; "
+                "code typed into a notebook cannot be fingerprinted"
+            )
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.module = function.__module__
+        self.name = f"{self.module.removeprefix('companion.studies.')}.{function.__qualname__}"
+        self.device = device
+        self._imported = imported_closure([self.module])
+        self._fingerprint = combined(self._imported)
+
+    def _request(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything that the key is made of, as canonical JSON."""
+        bound = inspect.signature(self.function).bind(*arguments, **named)
+        bound.apply_defaults()
+        encoded = {name: encode(value, name) for name, value in bound.arguments.items()}
+        request = {"function": self.name, "arguments": encoded, "fingerprint": self._fingerprint}
+        return request | ({"device": _device_kind()} if self.device else {})
+
+    def address(self, *arguments: Any, **named: Any) -> Address:
+        """Where the result of this call lies or will lie."""
+        return self._address(self._request(arguments, named))
+
+    def _address(self, request: Mapping[str, Any]) -> Address:
+        text = json.dumps(request, sort_keys=True)
+        return Address(self.name, hashlib.sha256(text.encode()).hexdigest()[:40])
+
+    def __call__(self, *arguments: Any, **named: Any) -> xr.Dataset:
+        """The stored result of this call, computed now if there is none."""
+        request = self._request(arguments, named)
+        address = self._address(request)
+        started = time.monotonic()
+        dataset = _fetch(address)
+        status = "hit"
+        if dataset is None:
+            with key_lock(address.lock):
+                dataset = _fetch(address)
+                if dataset is None:
+                    status = "computed"
+                    dataset = self._compute(address, request, arguments, named)
+        note_use(address, status, time.monotonic() - started)
+        return dataset
+
+    def _compute(
+        self,
+        address: Address,
+        request: Mapping[str, Any],
+        arguments: tuple[Any, ...],
+        named: Mapping[str, Any],
+    ) -> xr.Dataset:
+        running = _Running(address)
+        token = _running.set(running)
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            with one_thread():
+                dataset = check_storable(self.function(*arguments, **named), self.name)
+        finally:
+            _running.reset(token)
+        changed = changed_since(self._imported, [self.module])
+        if changed:
+            events.tell(
+                f"{self.name}: not stored, because {', '.join(changed)} changed since this process imported it; "
+                "restart the kernel to compute with the new code"
+            )
+            return dataset
+        manifest = request | {
+            "key": address.key,
+            "modules": self._imported,
+            "content_digest": dataset_digest(dataset),
+            "used": dict(sorted(running.used.items())),
+            "cost": {
+                "wall_seconds": time.perf_counter() - wall,
+                "cpu_seconds": time.process_time() - cpu,
+                "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+                "device": _device_kind(),
+            },
+            "made": provenance.environment(),
+            "force_token": os.environ.get(FORCE_VARIABLE, ""),
+            "entry": {"module": self.module, "name": self.function.__qualname__},
+        }
+        folder = write_result(address, dataset, manifest, replace=bool(manifest["force_token"]))
+        _remove_workspace(address)
+        return read_result(folder)
+
+
+@overload
+def stored(function: Callable[..., xr.Dataset]) -> StoredFunction: ...
+@overload
+def stored(*, device: bool = False) -> Callable[[Callable[..., xr.Dataset]], StoredFunction]: ...
+def stored(function: Callable[..., xr.Dataset] | None = None, *, device: bool = False) -> Any:
+    """Make a study durable: same arguments and same code, same result, computed once.
+
+    The function takes plain data and returns an `xarray.Dataset`. ``device=True`` puts the resolved
+    device kind (cpu, cuda) into the key, for functions whose numbers depend on it. Raises TypeError,
+    naming the argument, where one is not plain data.
+    """
+    if function is None:
+        return functools.partial(StoredFunction, device=device)
+    return StoredFunction(function, device=device)
+
+
+@contextlib.contextmanager
+def workspace() -> Iterator[Path]:
+    """Durable folder of the running stored function, for its checkpoints.
+
+    It survives a kill, is found again by the same call, and goes once the result is stored. Raises
+    RuntimeError outside a stored function.
+    """
+    running = _running.get()
+    if running is None:
+        raise RuntimeError("workspace() belongs inside a running @stored function")
+    running.address.workspace.mkdir(parents=True, exist_ok=True)
+    yield running.address.workspace
+
+
+def note_use(address: Address, status: str, seconds: float) -> None:
+    """Record that a result was used: by the function that runs, by the session, by the run."""
+    running, session = _running.get(), current.current()
+    if running is not None:
+        running.used[address.key] = address.function
+    if session is not None:
+        session.touched[address.key] = address.function
+    events.emit("result", function=address.function, key=address.key, status=status, seconds=seconds)
+
+
+def _fetch(address: Address) -> xr.Dataset | None:
+    """The result at ``address``; None where there is none, it is damaged, or a forced run wants it anew."""
+    folder = address.find()
+    while folder is not None:
+        try:
+            force = os.environ.get(FORCE_VARIABLE, "")
+            if force and read_manifest(folder).get("force_token") != force:
+                return None
+            return read_result(folder)
+        except DamagedResult as problem:
+            if not folder.is_relative_to(store_roots()[0]):
+                events.tell(f"{problem}; computing it again in one's own store")
+                return None
+            if is_whole(folder):
+                events.tell(f"{problem}; moved to {quarantine(folder)}, computing it again")
+            folder = address.find()
+    return None
+
+
+def _remove_workspace(address: Address) -> None:
+    if address.workspace.exists():
+        # imported here: nearly no call has a workspace
+        import shutil
+
+        shutil.rmtree(address.workspace, ignore_errors=True)
+
+
+def _device_kind() -> str:
+    session = current.current()
+    return session.device if session is not None else resolve_device("auto")

@@ -1,0 +1,72 @@
+"""The modules that a piece of source reaches through its imports, found without executing anything."""
+
+import ast
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+_INSTALLED = ("site-packages", "dist-packages")
+_STANDARD = Path(sysconfig.get_paths()["stdlib"]).resolve()
+
+
+def imported_names(tree: ast.AST, package: str) -> set[str]:
+    """Dotted names that ``tree`` imports, at the top or inside functions; ``from a import b`` gives both.
+
+    ``package`` is the package that relative imports start from.
+    """
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            names.add(base)
+            names.update(f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
+    return names
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    parts = parts[: len(parts) - node.level + 1]
+    return ".".join([*parts, node.module] if node.module else parts)
+
+
+@lru_cache(maxsize=4096)
+def module_file(name: str) -> Path | None:
+    """Source file of the module ``name``, or None if it is not one of the project's or the user's own.
+
+    The standard library and installed packages other than companion do not count. Parent packages
+    are walked by path, so that nothing is imported.
+    """
+    top = name.partition(".")[0]
+    if not top or top in sys.stdlib_module_names:
+        return None
+    path: Iterable[str] | None = None
+    file: Path | None = None
+    walked = ""
+    for part in name.split("."):
+        walked = f"{walked}.{part}" if walked else part
+        spec = PathFinder.find_spec(walked, list(path) if path is not None else None)
+        if spec is None:
+            return None
+        file = Path(spec.origin).resolve() if spec.origin and spec.origin.endswith(".py") else None
+        path = spec.submodule_search_locations or ()
+    return file if file is not None and _is_own(top, file) else None
+
+
+def _is_own(top: str, file: Path) -> bool:
+    if top == "companion":
+        return True
+    return not any(part in _INSTALLED for part in file.parts) and not file.is_relative_to(_STANDARD)
+
+
+def own_parents(name: str) -> Iterator[str]:
+    """The packages that importing ``name`` runs first, then ``name`` itself."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        yield ".".join(parts[:length])
