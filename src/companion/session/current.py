@@ -10,7 +10,11 @@ from companion.session import events
 from companion.session.device import resolve_device
 from companion.session.root import build_folder, project_root
 from companion.settings.notebook import read_notebook
-from companion.settings.schema import validate_namespace
+from companion.settings.profiles import validate_namespace
+
+
+#: Hands the resolved device kind to workers.
+DEVICE_VARIABLE = "COMPANION_DEVICE"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,13 @@ def here(notebook: str, namespace: Mapping[str, Any]) -> Session:
 def current() -> Session | None:
     """The session of this process, or None outside notebooks."""
     return _current
+
+
+def device_kind() -> str:
+    """``"cpu"`` or ``"cuda"``: the session's, or on a worker that of the session which sent the work."""
+    if _current is not None:
+        return _current.device
+    return os.environ.get(DEVICE_VARIABLE) or resolve_device("auto")
 
 
 def figures_folder(profile: str) -> Path:

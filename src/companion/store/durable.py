@@ -7,6 +7,8 @@ import inspect
 import json
 import os
 import resource
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -17,7 +19,6 @@ from typing import Any, overload
 import xarray as xr
 
 from companion.session import current, events, provenance
-from companion.session.device import resolve_device
 from companion.store.arguments import encode
 from companion.store.artefacts import (
     Address,
@@ -43,7 +44,7 @@ FORCE_VARIABLE = "COMPANION_FORCE"
 class _Running:
     """A stored function in the middle of its work."""
 
-    address: Address
+    workspace: Path
     used: dict[str, str] = field(default_factory=dict)
 
 
@@ -73,7 +74,7 @@ class StoredFunction:
         bound.apply_defaults()
         encoded = {name: encode(value, name) for name, value in bound.arguments.items()}
         request = {"function": self.name, "arguments": encoded, "fingerprint": self._fingerprint}
-        return request | ({"device": _device_kind()} if self.device else {})
+        return request | ({"device": current.device_kind()} if self.device else {})
 
     def address(self, *arguments: Any, **named: Any) -> Address:
         """Where the result of this call lies or will lie."""
@@ -96,7 +97,7 @@ class StoredFunction:
                 if dataset is None:
                     status = "computed"
                     dataset = self._compute(address, request, arguments, named)
-        note_use(address, status, time.monotonic() - started)
+        _emit_use(address, status, time.monotonic() - started)
         return dataset
 
     def _compute(
@@ -106,14 +107,9 @@ class StoredFunction:
         arguments: tuple[Any, ...],
         named: Mapping[str, Any],
     ) -> xr.Dataset:
-        running = _Running(address)
-        token = _running.set(running)
+        running = _Running(address.workspace)
         wall, cpu = time.perf_counter(), time.process_time()
-        try:
-            with one_thread():
-                dataset = check_storable(self.function(*arguments, **named), self.name)
-        finally:
-            _running.reset(token)
+        dataset = self._evaluate(running, arguments, named)
         changed = changed_since(self._imported, [self.module])
         if changed:
             events.tell(
@@ -130,15 +126,31 @@ class StoredFunction:
                 "wall_seconds": time.perf_counter() - wall,
                 "cpu_seconds": time.process_time() - cpu,
                 "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-                "device": _device_kind(),
+                "device": current.device_kind(),
             },
             "made": provenance.environment(),
             "force_token": os.environ.get(FORCE_VARIABLE, ""),
             "entry": {"module": self.module, "name": self.function.__qualname__},
         }
         folder = write_result(address, dataset, manifest, replace=bool(manifest["force_token"]))
-        _remove_workspace(address)
+        if address.workspace.exists():
+            shutil.rmtree(address.workspace, ignore_errors=True)
         return read_result(folder)
+
+    def _evaluate(
+        self, running: _Running, arguments: tuple[Any, ...], named: Mapping[str, Any]
+    ) -> xr.Dataset:
+        token = _running.set(running)
+        try:
+            with one_thread():
+                return check_storable(self.function(*arguments, **named), self.name)
+        finally:
+            _running.reset(token)
+
+    def evaluate_afresh(self, *arguments: Any, **named: Any) -> xr.Dataset:
+        """What the function returns now, whatever is stored; results that it uses may be stored ones."""
+        with tempfile.TemporaryDirectory(prefix="companion-") as folder:
+            return self._evaluate(_Running(Path(folder)), arguments, named)
 
 
 @overload
@@ -167,17 +179,21 @@ def workspace() -> Iterator[Path]:
     running = _running.get()
     if running is None:
         raise RuntimeError("workspace() belongs inside a running @stored function")
-    running.address.workspace.mkdir(parents=True, exist_ok=True)
-    yield running.address.workspace
+    running.workspace.mkdir(parents=True, exist_ok=True)
+    yield running.workspace
 
 
-def note_use(address: Address, status: str, seconds: float) -> None:
-    """Record that a result was used: by the function that runs, by the session, by the run."""
+def note_use(address: Address) -> None:
+    """Record that a result was used, by the stored function that runs and by the session."""
     running, session = _running.get(), current.current()
     if running is not None:
         running.used[address.key] = address.function
     if session is not None:
         session.touched[address.key] = address.function
+
+
+def _emit_use(address: Address, status: str, seconds: float) -> None:
+    note_use(address)
     events.emit("result", function=address.function, key=address.key, status=status, seconds=seconds)
 
 
@@ -198,16 +214,3 @@ def _fetch(address: Address) -> xr.Dataset | None:
                 events.tell(f"{problem}; moved to {quarantine(folder)}, computing it again")
             folder = address.find()
     return None
-
-
-def _remove_workspace(address: Address) -> None:
-    if address.workspace.exists():
-        # imported here: nearly no call has a workspace
-        import shutil
-
-        shutil.rmtree(address.workspace, ignore_errors=True)
-
-
-def _device_kind() -> str:
-    session = current.current()
-    return session.device if session is not None else resolve_device("auto")

@@ -3,13 +3,13 @@
 import ast
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 _INSTALLED = ("site-packages", "dist-packages")
 _STANDARD = Path(sysconfig.get_paths()["stdlib"]).resolve()
+_known_installed: set[str] = set()  # what is missing is never remembered: its file may yet be written
 
 
 def imported_names(tree: ast.AST, package: str) -> set[str]:
@@ -36,33 +36,36 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*parts, node.module] if node.module else parts)
 
 
-@lru_cache(maxsize=4096)
 def module_file(name: str) -> Path | None:
     """Source file of the module ``name``, or None if it is not one of the project's or the user's own.
 
     The standard library and installed packages other than companion do not count. Parent packages
     are walked by path, so that nothing is imported.
     """
-    top = name.partition(".")[0]
-    if not top or top in sys.stdlib_module_names:
+    top, *rest = name.split(".")
+    if not top or top in sys.stdlib_module_names or top in _known_installed:
         return None
-    path: Iterable[str] | None = None
-    file: Path | None = None
-    walked = ""
-    for part in name.split("."):
-        walked = f"{walked}.{part}" if walked else part
-        spec = PathFinder.find_spec(walked, list(path) if path is not None else None)
-        if spec is None:
-            return None
-        file = Path(spec.origin).resolve() if spec.origin and spec.origin.endswith(".py") else None
-        path = spec.submodule_search_locations or ()
-    return file if file is not None and _is_own(top, file) else None
+    walked, file, folders = top, *_find(top, None)
+    for part in rest:
+        walked = f"{walked}.{part}"
+        file, folders = _find(walked, folders)
+    if file is not None and top != "companion" and _is_installed(file):
+        _known_installed.add(top)
+        return None
+    return file
 
 
-def _is_own(top: str, file: Path) -> bool:
-    if top == "companion":
-        return True
-    return not any(part in _INSTALLED for part in file.parts) and not file.is_relative_to(_STANDARD)
+def _find(name: str, folders: list[str] | None) -> tuple[Path | None, list[str]]:
+    """Source file of a module, and the folders in which its submodules lie."""
+    spec = PathFinder.find_spec(name, folders)
+    if spec is None:
+        return None, []
+    file = Path(spec.origin).resolve() if spec.origin and spec.origin.endswith(".py") else None
+    return file, list(spec.submodule_search_locations or [])
+
+
+def _is_installed(file: Path) -> bool:
+    return any(part in _INSTALLED for part in file.parts) or file.is_relative_to(_STANDARD)
 
 
 def own_parents(name: str) -> Iterator[str]:

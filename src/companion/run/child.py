@@ -1,0 +1,200 @@
+"""The process of one notebook: papermill and its kernel. ``python -m companion.run.child SPEC.json``."""
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from companion.run.papermill_text import read_node
+from companion.session import events
+from companion.session.files import write_json
+
+#: Seconds that an interrupted kernel has to leave its cell before it is ended.
+GRACE_SECONDS = 5.0
+
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux' prctl
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the run wants from its child; files are absolute paths as text."""
+
+    notebook: str
+    path: str
+    parameters: dict[str, Any]
+    kept_cells: list[int] | None
+    output: str
+    result: str
+    kernel_pid: str
+    sockets: str
+    parent: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a notebook did not end well, as the summary shows it."""
+
+    cell: int | None
+    ename: str
+    evalue: str
+    source: str
+    traceback: list[str] = field(default_factory=list)
+
+
+class _Stopped(Exception):
+    """The run asked for an end between two cells."""
+
+
+class _Guard:
+    """Ends the kernel when the run asks for it, or when the run is gone."""
+
+    def __init__(self, spec: Spec):
+        self._spec = spec
+        self.kernel: int | None = None
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._heard)
+        threading.Thread(target=self._watch_parent, daemon=True).start()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+    def kernel_started(self, pid: int) -> None:
+        """From now on there is a kernel to end; its pid is left for the run, in case this process dies."""
+        self.kernel = pid
+        Path(self._spec.kernel_pid).write_text(str(pid))
+
+    def check(self) -> None:
+        """Go on to the next cell, or not."""
+        if self.asked:
+            raise _Stopped
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        if os.getppid() != self._spec.parent:
+            self._end_now()
+        if not self.asked:
+            self.asked = True
+            self._signal_kernel(signal.SIGINT)
+            last = threading.Timer(GRACE_SECONDS, self._end_now)
+            last.daemon = True
+            last.start()
+
+    def _watch_parent(self) -> None:
+        while os.getppid() == self._spec.parent:
+            time.sleep(1.0)
+        self._end_now()
+
+    def _signal_kernel(self, number: signal.Signals) -> None:
+        if self.kernel is not None:
+            try:
+                os.killpg(self.kernel, number)
+            except (ProcessLookupError, PermissionError):
+                pass
+
+    def _end_now(self) -> None:
+        self._signal_kernel(signal.SIGKILL)
+        shutil.rmtree(self._spec.sockets, ignore_errors=True)
+        os._exit(1)
+
+
+def main(spec_file: str) -> None:
+    """Execute the notebook that the JSON file ``spec_file`` describes; leave a result beside it."""
+    spec = Spec(**json.loads(Path(spec_file).read_text(encoding="utf-8")))
+    guard = _Guard(spec)
+    failure: Failure | None = None
+    try:
+        _execute(spec, guard)
+    except _Stopped:
+        pass
+    except Exception as error:
+        failure = _describe(error)
+    status = "stopped" if guard.asked else "failed" if failure else "done"
+    write_json(Path(spec.result), {"status": status, "failure": asdict(failure) if failure else None})
+    shutil.rmtree(spec.sockets, ignore_errors=True)
+
+
+def _execute(spec: Spec, guard: _Guard) -> None:
+    """Run the notebook through papermill, with a kernel that only this process can reach."""
+    _prepare_environment(Path(spec.sockets))
+    import papermill
+    from jupyter_client.manager import AsyncKernelManager
+    from traitlets.config import Config
+
+    class Kernel(AsyncKernelManager):
+        """A kernel manager that tells the guard about its process."""
+
+        async def _async_launch_kernel(self, kernel_cmd: list[str], **named: Any) -> None:
+            await super()._async_launch_kernel(kernel_cmd, **named)
+            guard.kernel_started(self.provisioner.pid)  # type: ignore[union-attr]
+
+    node = read_node(Path(spec.path))
+    if spec.kept_cells is not None:
+        node.cells = [node.cells[index] for index in spec.kept_cells]
+    total = 1 + sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in node.cells)
+    done = 0
+
+    def before_cell(**_: Any) -> None:
+        guard.check()
+        events.emit("cell", done=done, total=total)
+
+    def after_cell(**_: Any) -> None:
+        nonlocal done
+        done += 1
+        events.emit("cell", done=done, total=total)
+
+    config = Config()
+    config.KernelManager.transport = "ipc"
+    config.KernelManager.ip = str(Path(spec.sockets) / "k")
+    config.KernelManager.connection_file = str(Path(spec.sockets) / "kernel.json")
+    papermill.execute_notebook(
+        node,
+        spec.output,
+        parameters=spec.parameters,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        start_timeout=120,
+        kernel_manager_class=Kernel,
+        config=config,
+        on_cell_execute=before_cell,
+        on_cell_executed=after_cell,
+    )
+
+
+def _prepare_environment(private: Path) -> None:
+    """Make "python3" mean this Python, and keep the user's own IPython start-up files out of results."""
+    private.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kernelspec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    write_json(private / "jupyter" / "kernels" / "python3" / "kernel.json", kernelspec)
+    os.environ |= {
+        "JUPYTER_PATH": str(private / "jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(private),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "IPYTHONDIR": str(private / "ipython"),
+    }
+
+
+def _describe(error: Exception) -> Failure:
+    """The failure of a cell as papermill reports it; any other one with its own traceback."""
+    from papermill.exceptions import PapermillExecutionError
+
+    if isinstance(error, PapermillExecutionError):
+        lines = "\n".join(error.traceback).splitlines()
+        return Failure(error.exec_count, error.ename, error.evalue, error.source, lines)
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return Failure(None, type(error).__name__, str(error), "", lines)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

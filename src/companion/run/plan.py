@@ -1,0 +1,157 @@
+"""What would run, and why: a notebook runs again only if something that it depends on changed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from companion.run.record import (
+    Identity,
+    Record,
+    failed_path,
+    file_digests,
+    identify,
+    left_files,
+    read_record,
+    that_count,
+)
+from companion.session.provenance import library_versions
+from companion.settings.notebook import Notebook
+from companion.settings.profiles import Parameters
+from companion.store.artefacts import Address, DamagedResult, read_manifest
+
+_MOST_NAMED = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """A notebook to bring up to date: validated parameters, resolved device kind, figures if not all."""
+
+    notebook: Notebook
+    parameters: Parameters
+    device: str
+    only: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.notebook.name
+
+    @property
+    def profile(self) -> str:
+        return self.parameters.values["profile"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A request with the reasons to execute it; without a reason it is a hit and nothing happens."""
+
+    request: Request
+    identity: Identity
+    record: Record | None
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hit(self) -> bool:
+        return not self.reasons
+
+
+def make_plan(requests: Iterable[Request], *, because: str | None = None) -> list[Step]:
+    """The steps for ``requests``, in their order. ``because`` is a reason to execute them all."""
+    return [_step(request, because) for request in requests]
+
+
+def _step(request: Request, because: str | None) -> Step:
+    identity = identify(request.notebook, request.parameters.values, request.device)
+    record = read_record(request.profile, request.name)
+    reasons = [because] if because else []
+    notes: list[str] = []
+    if record is not None:
+        reasons += differences(record, identity)
+        reasons += missing_results(record.keys)
+        reasons += _changed_files(record, request.profile)
+        notes += other_versions(record.keys)
+    failed = failed_path(request.profile, request.name).exists()
+    if failed:
+        reasons.append("last run failed")
+    elif record is None:
+        reasons.append("never run at this profile")
+    return Step(request, identity, record, tuple(reasons), tuple(notes))
+
+
+def differences(record: Record, identity: Identity) -> list[str]:
+    """How the identity of a notebook differs from that of its record, in plain words."""
+    if record.digest == identity.digest:
+        return []
+    reasons = []
+    if record.cells_digest != identity.cells:
+        reasons.append("cell code changed")
+    old, new = record.modules, identity.modules
+    reasons += _named("code of {} changed", [name for name in new if name in old and new[name] != old[name]])
+    reasons += _named("code of {} is new", [name for name in new if name not in old])
+    reasons += _named("code of {} is no longer used", [name for name in old if name not in new])
+    before, now = that_count(record.parameters), identity.parameters
+    for name in sorted(before.keys() | now.keys()):
+        if name not in before:
+            reasons.append(f"parameter {name} is new ({_shown(now[name])})")
+        elif name not in now:
+            reasons.append(f"parameter {name} is gone")
+        elif before[name] != now[name]:
+            reasons.append(f"parameter {name}: {_shown(before[name])} → {_shown(now[name])}")
+    if record.device != identity.device:
+        reasons.append(f"device: {record.device} → {identity.device}")
+    return reasons or ["its record is of another kind"]
+
+
+def missing_results(keys: Mapping[str, str]) -> list[str]:
+    """A reason for each stored result that the notebook used and that is no longer in the store."""
+    missing = [(key, function) for key, function in keys.items() if Address(function, key).find() is None]
+    reasons = [f"result {key[:12]} ({function}) missing" for key, function in missing[:_MOST_NAMED]]
+    if len(missing) > _MOST_NAMED:
+        reasons.append(f"{len(missing) - _MOST_NAMED} more results missing")
+    return reasons
+
+
+def other_versions(keys: Mapping[str, str]) -> list[str]:
+    """A note for each library whose version differs from the one that the results were made with."""
+    current = library_versions()
+    found: dict[tuple[str, str], str] = {}
+    for key, function in keys.items():
+        folder = Address(function, key).find()
+        if folder is None:
+            continue
+        try:
+            made = read_manifest(folder).get("made", {}).get("versions", {})
+        except DamagedResult:
+            continue
+        for library, version in made.items():
+            if library in current and version != current[library]:
+                found[library, version] = current[library]
+    return [
+        f"results made with {library} {old} (now {new}); --force recomputes"
+        for (library, old), new in sorted(found.items())
+    ]
+
+
+def _changed_files(record: Record, profile: str) -> list[str]:
+    """A reason for each file that the run left and that is gone or another one now."""
+    files = left_files(profile, record.notebook, record.figures)
+    present = file_digests(files)
+    reasons = []
+    for name, digest in record.files.items():
+        if name not in present:
+            reasons.append(f"{name} missing")
+        elif present[name] != digest:
+            reasons.append(f"{name} is not the one that this notebook made")
+    return reasons
+
+
+def _named(sentence: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    shown = ", ".join(sorted(names)[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return [sentence.format(shown + more)]
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,127 @@
+"""The record of a complete run of a notebook: what it was made from, and what it left."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from companion.session.current import figures_folder
+from companion.session.files import write_json
+from companion.session.root import build_folder
+from companion.settings.notebook import Notebook
+from companion.store.content import file_digest
+from companion.store.fingerprint import closure, combined, imports_of_source
+
+FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".json")
+
+
+def runs_folder(profile: str) -> Path:
+    """Where records, executed notebooks and summaries of ``profile`` lie."""
+    return build_folder() / "runs" / profile
+
+
+def executed_path(profile: str, notebook: str) -> Path:
+    """The executed notebook of the last complete run."""
+    return runs_folder(profile) / f"{notebook}.ipynb"
+
+
+def failed_path(profile: str, notebook: str) -> Path:
+    """The notebook as the last run left it, if that run failed."""
+    return runs_folder(profile) / f"{notebook}.failed.ipynb"
+
+
+def claims_path(profile: str, notebook: str) -> Path:
+    """The verdicts that the notebook recorded in its last run."""
+    return runs_folder(profile) / f"{notebook}.claims.json"
+
+
+def record_path(profile: str, notebook: str) -> Path:
+    """The record itself."""
+    return runs_folder(profile) / f"{notebook}.record.json"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a notebook's outcome depends on: its code cells, what they import, parameters, device kind."""
+
+    cells: str
+    modules: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    device: str
+
+    @property
+    def digest(self) -> str:
+        """One digest of it all."""
+        parameters = json.dumps([self.parameters, self.device], sort_keys=True)
+        return combined({"cells": self.cells, "modules": combined(dict(self.modules)), "parameters": parameters})
+
+
+def identify(notebook: Notebook, parameters: Mapping[str, Any], device: str) -> Identity:
+    """Identity of a notebook that runs with ``parameters`` on the device kind ``device``."""
+    modules = {name for cell in notebook.cells if cell.kind == "code" for name in _imports(cell.source)}
+    digests = closure(sorted(modules), science_only=False)
+    return Identity(notebook.code_digest, digests, that_count(parameters), device)
+
+
+def that_count(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that an outcome depends on: not who works on it, nor how the device was asked for."""
+    return {name: value for name, value in parameters.items() if name not in ("cluster", "device")}
+
+
+def _imports(source: str) -> set[str]:
+    """Own modules that a cell imports; lines for IPython, and cells that are no Python, import none."""
+    python = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
+    try:
+        return imports_of_source(python)
+    except SyntaxError:
+        return set()
+
+
+@dataclass(frozen=True)
+class Record:
+    """A complete run of a notebook, as build/runs/<profile>/<notebook>.record.json holds it."""
+
+    notebook: str
+    digest: str
+    cells_digest: str
+    modules: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    origins: Mapping[str, str]
+    keys: Mapping[str, str]
+    figures: tuple[str, ...]
+    claims: tuple[str, ...]
+    files: Mapping[str, str]
+    device: str
+    seconds: float
+    finished: float
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    def write(self, profile: str) -> None:
+        """Put the record in its place, atomically."""
+        write_json(record_path(profile, self.notebook), asdict(self))
+
+
+def read_record(profile: str, notebook: str) -> Record | None:
+    """The record of the last complete run; None where there is none that can be read."""
+    try:
+        content = json.loads(record_path(profile, notebook).read_text(encoding="utf-8"))
+        record = Record(**content)
+    except (OSError, ValueError, TypeError):
+        return None
+    return replace(record, figures=tuple(record.figures), claims=tuple(record.claims))
+
+
+def left_files(profile: str, notebook: str, figures: Iterable[str]) -> dict[str, Path]:
+    """Every file that a complete run leaves, by the name that a reason calls it."""
+    folder = figures_folder(profile)
+    files = {f"figure {name}{suffix}": folder / (name + suffix) for name in figures for suffix in FIGURE_SUFFIXES}
+    files["the executed notebook"] = executed_path(profile, notebook)
+    if claims_path(profile, notebook).exists():
+        files["the recorded verdicts"] = claims_path(profile, notebook)
+    return files
+
+
+def file_digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """Content digest of each of ``files`` that exists."""
+    return {name: file_digest(path) for name, path in files.items() if path.is_file()}

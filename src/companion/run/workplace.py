@@ -1,0 +1,70 @@
+"""The folders that a run works in, gone when it ends; what killed runs left is cleared by the next one."""
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from companion.run.record import runs_folder
+
+#: Longest path of a kernel's socket folder: the system allows about 100 characters with the socket's name.
+LONGEST_SOCKET_PATH = 80
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """One run's own folders: ``folder`` beside the records, ``sockets`` short and private."""
+
+    folder: Path
+    sockets: Path
+
+    @property
+    def events(self) -> Path:
+        """File that everybody in this run appends events to."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def run_id(self) -> str:
+        """Name of this run that no other one shares."""
+        return f"{self.folder.name}-{self.sockets.name}"
+
+
+@contextlib.contextmanager
+def workplace(profile: str) -> Iterator[Workplace]:
+    """Folders for one run at ``profile``; at the end its events become build/runs/<profile>/events.jsonl."""
+    running = runs_folder(profile) / "running"
+    running.mkdir(parents=True, exist_ok=True)
+    _clear_dead(running)
+    here = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}.{os.getpid()}.", dir=running))
+    sockets = Path(tempfile.mkdtemp(prefix="companion-", dir=_short_folder()))
+    place = Workplace(here, sockets)
+    try:
+        place.events.touch()
+        yield place
+    finally:
+        with contextlib.suppress(OSError):
+            place.events.replace(runs_folder(profile) / "events.jsonl")
+        shutil.rmtree(here, ignore_errors=True)
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+def _short_folder() -> str:
+    """The system's folder for temporary files, or /tmp where its name is too long for sockets."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) + len("/companion-12345678/99/k-9") < LONGEST_SOCKET_PATH else "/tmp"
+
+
+def _clear_dead(running: Path) -> None:
+    """Remove the folders of runs on this machine whose process is gone."""
+    for folder in running.glob(f"{socket.gethostname()}.*"):
+        pid = folder.name.removeprefix(socket.gethostname()).split(".")[1]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (PermissionError, ValueError):
+            continue

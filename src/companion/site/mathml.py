@@ -1,0 +1,112 @@
+"""Formulas as MathML, which browsers draw by themselves: no script, no font, no network."""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from xml.etree.ElementTree import Element, tostring
+
+from latex2mathml.converter import Converter
+from markupsafe import Markup, escape
+
+_DISPLAY = r"(?<!\\)\$\$(?P<dollars>.+?)(?<!\\)\$\$|\\\[(?P<brackets>.+?)\\\]"
+# An opening dollar touches what follows and a closing one what precedes, so prices stay prices.
+_INLINE = r"(?<![\\$])\$(?P<dollar>[^\s$](?:[^$]*?[^\s\\$])??)\$(?!\d)|\\\((?P<parens>.+?)\\\)"
+_FORMULA = re.compile(f"{_DISPLAY}|{_INLINE}", re.DOTALL)
+
+# What the converter does not know, in words that it does.
+_SPELLINGS = (
+    (re.compile(r"\\(begin|end)\{aligned\}"), r"\\\1{split}"),
+    (re.compile(r"\\(begin|end)\{gathered\}"), r"\\\1{matrix}"),
+    (re.compile(r"\\(begin|end)\{align\}"), r"\\\1{align*}"),
+    (re.compile(r"\\mathrm\s*\{([A-Za-z]+)\}"), r"\\text{\1}"),
+    (re.compile(r"\\label\{[^}]*\}|\\nonumber\b|\\notag\b"), ""),
+)
+_OUTER_DELIMITERS = re.compile(r"^\s*(?:\$\$?|\\\[|\\\()(.*?)(?:\$\$?|\\\]|\\\))\s*$", re.DOTALL)
+_SPACES = {"negativethinmathspace": "-0.167em", "negativemediummathspace": "-0.222em"}
+_DOUBLE_STRUCK_ZERO = 0x1D7D8
+
+
+@lru_cache(maxsize=4096)
+def formula(tex: str, *, display: bool = False) -> Markup:
+    r"""MathML of the LaTeX formula ``tex``, given with or without its delimiters.
+
+    A formula that cannot be converted is shown as its LaTeX source, marked as such.
+
+    >>> "<mi>x</mi>" in formula("x^2")
+    True
+    """
+    found = _OUTER_DELIMITERS.match(tex)
+    source = (found[1] if found else tex).strip()
+    try:
+        root = Converter(display="block" if display else "inline").convert_to_element(_respelled(source))
+    except Exception:  # the converter raises a class of its own for each way of being wrong
+        return Markup('<code class="tex">{}</code>').format(source)
+    for element in root.iter():
+        _mend(element)
+    root.set("alttext", source)
+    return Markup(tostring(root, encoding="unicode"))
+
+
+def text_with_formulas(text: str) -> Markup:
+    r"""``text``, escaped, with the formulas in ``$...$``, ``$$...$$``, ``\(...\)``, ``\[...\]`` as MathML.
+
+    >>> text_with_formulas("a < b costs $5")
+    Markup('a &lt; b costs $5')
+    """
+    return Markup("").join(
+        formula(piece, display=kind == "block") if kind else escape(piece.replace(r"\$", "$"))
+        for piece, kind in _pieces(text)
+    )
+
+
+def text_without_formulas(text: str) -> str:
+    r"""``text`` as it would be read aloud, for alternative texts: commands lose their backslashes.
+
+    >>> text_without_formulas(r"Loss against $\lambda_{min}$")
+    'Loss against lambda_min'
+    """
+    words = (_spoken(piece) if kind else piece.replace(r"\$", "$") for piece, kind in _pieces(text))
+    return " ".join("".join(words).split())
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str]]:
+    """The pieces of ``text`` with their kind: "block", "inline", or "" for what is no formula."""
+    start = 0
+    for match in _FORMULA.finditer(text):
+        yield text[start : match.start()], ""
+        block = match["dollars"] or match["brackets"]
+        yield (block, "block") if block else (match["dollar"] or match["parens"], "inline")
+        start = match.end()
+    yield text[start:], ""
+
+
+def _respelled(tex: str) -> str:
+    for pattern, replacement in _SPELLINGS:
+        tex = pattern.sub(replacement, tex)
+    return tex
+
+
+def _spoken(tex: str) -> str:
+    return re.sub(r"[\\{}]", "", re.sub(r"\\[,;!:]", " ", tex))
+
+
+def _mend(element: Element) -> None:
+    """Bring one element from what the converter writes to what MathML Core browsers draw."""
+    text = html.unescape(element.text or "")  # the converter leaves entities inside texts
+    if element.tag == "mtext":
+        text = text.replace(" ", "\u00a0")
+    elif element.tag == "mi" and len(text) == 1:
+        text = "∼" if text == "~" else text
+        if unicodedata.category(text) in ("Sm", "Ps", "Pe"):
+            element.tag = "mo"
+    elif element.tag == "mo" and text == "∞":
+        element.tag = "mi"
+    elif element.tag == "mn" and element.get("mathvariant") == "double-struck" and text.isdigit():
+        text = "".join(chr(_DOUBLE_STRUCK_ZERO + int(digit)) for digit in text)
+    elif element.tag == "mspace":
+        width = element.get("width", "0em")
+        element.set("width", _SPACES.get(width, width))
+    element.text = text or None
+    element.attrib.pop("href", None)

@@ -1,0 +1,32 @@
+"""A project of its own for each test that asks for one: root, store and user modules under tmp_path."""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from companion.session import current, root
+from companion.store import fingerprint
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty project: notebooks/ and params/ exist, the store is empty, its folder is importable."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "params").mkdir()
+    for name in [name for name in os.environ if name.startswith("COMPANION_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COMPANION_ROOT", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(current, "_current", None)
+    monkeypatch.setattr(fingerprint, "_first_seen", dict(fingerprint._first_seen))
+    root._nearest_root.cache_clear()
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+    importlib.invalidate_caches()

@@ -1,0 +1,271 @@
+"""Stored results: computed once, keyed by value and code, whole or absent."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from pydantic import BaseModel, ConfigDict
+
+from companion.store import upkeep
+from companion.store.artefacts import MANIFEST, RESULT, Address, all_results, read_manifest, store_roots
+from companion.store.durable import workspace
+
+STUDY = '''
+"""A study of the tests."""
+import pathlib
+
+import numpy as np
+import xarray as xr
+
+from companion.store.durable import stored, workspace
+
+CALLS = []
+
+@stored
+def line(slope, points=3, extra=None):
+    """A straight line."""
+    CALLS.append(slope)
+    return xr.Dataset({"y": ("x", slope * np.arange(float(points)), {"long_name": "height"})})
+
+@stored
+def doubled(slope):
+    return line(slope) * 2
+
+@stored
+def interrupted(fail):
+    with workspace() as folder:
+        step = folder / "step"
+        done = int(step.read_text()) if step.exists() else 0
+        step.write_text(str(done + 1))
+    if done == 0:
+        raise KeyboardInterrupt
+    return xr.Dataset({"steps": done + 1})
+
+@stored
+def wrong(what):
+    return {"complex": xr.Dataset({"z": 1j}), "none": None,
+            "flag": xr.Dataset({"x": 1.0}, attrs={"flag": True})}[what]
+'''
+
+
+@pytest.fixture
+def study(project: Path):
+    (project / "mystudy.py").write_text(STUDY)
+    importlib.invalidate_caches()
+    return importlib.import_module("mystudy")
+
+
+def reimported(project: Path, source: str):
+    """The study with another source, as a fresh process would see it."""
+    from companion.store import fingerprint
+
+    (project / "mystudy.py").write_text(source)
+    fingerprint._first_seen.pop("mystudy", None)
+    sys.modules.pop("mystudy", None)
+    for cached in (project / "__pycache__").glob("mystudy*"):
+        cached.unlink()
+    importlib.invalidate_caches()
+    return importlib.import_module("mystudy")
+
+
+def test_second_call_is_a_hit_with_equal_values_and_types(study):
+    first = study.line(2.0)
+    second = study.line(2.0, points=3)
+    assert study.CALLS == [2.0]
+    xr.testing.assert_identical(first, second)
+    assert first.attrs["companion_function"] == "mystudy.line"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((1, 2), [1, 2]),
+        ({"b": 1, "a": (2,)}, {"a": [2], "b": 1}),
+        (np.float64(0.5), 0.5),
+        (np.arange(3), np.arange(6)[::2] // 2),
+        (xr.Dataset({"x": 1.0}, attrs={"made": "today"}), xr.Dataset({"x": 1.0})),
+    ],
+)
+def test_equal_values_have_one_key(study, first, second):
+    assert study.line.address(1.0, extra=first) == study.line.address(1.0, extra=second)
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    width: int
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (1, 2),
+        (1, True),
+        (0.0, -0.0),
+        (np.arange(3), np.arange(3.0)),
+        (np.zeros((2, 1)), np.zeros((1, 2))),
+        (np.array(["a", "b"]), np.array(["a", "c"])),
+        (xr.Dataset({"x": ("a", [1.0])}), xr.Dataset({"x": ("b", [1.0])})),
+        (Spec(width=1), Spec(width=2)),
+        ({"float": "0x1.0p+0"}, 1.0),
+    ],
+)
+def test_other_values_have_other_keys(study, first, second):
+    assert study.line.address(1.0, extra=first) != study.line.address(1.0, extra=second)
+
+
+@pytest.mark.parametrize("bad", [np.sin, np.random.default_rng(0), os, {1: "x"}, np.array([1j]), object()])
+def test_what_is_not_plain_data_is_refused_by_name(study, bad):
+    with pytest.raises(TypeError, match=r"extra|complex"):
+        study.line(1.0, extra=bad)
+    assert study.CALLS == []
+
+
+@pytest.mark.parametrize(("what", "says"), [("complex", "z_real"), ("none", "NoneType"), ("flag", "JSON text")])
+def test_results_that_cannot_be_stored_are_refused_with_advice(study, what, says):
+    with pytest.raises(TypeError, match=says):
+        study.wrong(what)
+
+
+def test_comments_and_docstrings_recompute_nothing_but_code_does(project, study):
+    key = study.line.address(1.0)
+    prose = STUDY.replace("A straight line.", "A line,\n    straight.").replace("CALLS = []", "CALLS = []  # why")
+    assert reimported(project, prose).line.address(1.0) == key
+    assert reimported(project, STUDY.replace("slope * np", "1 + slope * np")).line.address(1.0) != key
+
+
+def test_code_reached_inside_a_function_counts(project, study):
+    key = study.line.address(1.0)
+    (project / "other.py").write_text("GAIN = 2\n")
+    lazy = STUDY.replace("    CALLS.append(slope)", "    from other import GAIN\n    CALLS.append(slope)")
+    reached = reimported(project, lazy).line.address(1.0)
+    assert reached != key
+    (project / "other.py").write_text("GAIN = 3\n")
+    from companion.store import fingerprint
+
+    fingerprint._first_seen.pop("other", None)
+    assert reimported(project, lazy).line.address(1.0) != reached
+
+
+def test_code_changed_since_import_is_returned_but_not_stored(project, study, capsys):
+    (project / "mystudy.py").write_text(STUDY.replace("slope * np", "1 + slope * np"))
+    result = study.line(1.0)
+    assert result.y.values.tolist() == [0, 1, 2]
+    assert study.line.address(1.0).find() is None
+    assert "restart the kernel" in capsys.readouterr().err
+
+
+def test_damaged_result_is_moved_aside_and_computed_again(study, capsys):
+    study.line(1.0)
+    folder = study.line.address(1.0).own
+    content = (folder / RESULT).read_bytes()
+    (folder / RESULT).write_bytes(content[:-1] + b"\0")
+    study.line(1.0)
+    assert study.CALLS == [1.0, 1.0]
+    assert (folder / RESULT).read_bytes() == content
+    assert "computing it again" in capsys.readouterr().err
+    assert len(list((store_roots()[0] / "quarantine").iterdir())) == 1
+
+
+def test_a_manifest_cut_short_is_damage_too(study):
+    study.line(1.0)
+    (study.line.address(1.0).own / MANIFEST).write_text('{"key": ')
+    study.line(1.0)
+    assert study.CALLS == [1.0, 1.0]
+
+
+def test_workspace_survives_an_interruption_and_goes_afterwards(study):
+    with pytest.raises(KeyboardInterrupt):
+        study.interrupted(1)
+    assert int(study.interrupted(1).steps) == 2
+    assert not study.interrupted.address(1).workspace.exists()
+
+
+def test_workspace_belongs_inside_a_stored_function(project):
+    with pytest.raises(RuntimeError, match="@stored"), workspace():
+        pass
+
+
+def test_manifest_says_what_was_used_and_at_what_cost(study):
+    study.doubled(3.0)
+    manifest = read_manifest(study.doubled.address(3.0).own)
+    assert manifest["used"] == {study.line.address(3.0).key: "mystudy.line"}
+    assert manifest["cost"]["wall_seconds"] > 0
+    assert "mystudy" in manifest["modules"]
+
+
+def test_a_second_store_is_read_through_but_never_written(study, project, monkeypatch):
+    study.line(1.0)
+    group = project / "build" / "store"
+    own = project / "own"
+    monkeypatch.setenv("COMPANION_STORE", f"{own}{os.pathsep}{group}")
+    study.line(1.0)
+    assert study.CALLS == [1.0]
+    study.line(2.0)
+    assert [address.key for address, _ in all_results(own)] == [study.line.address(2.0).key]
+
+
+def test_forced_run_recomputes_each_result_once(study, monkeypatch):
+    study.line(1.0)
+    monkeypatch.setenv("COMPANION_FORCE", "this run")
+    study.line(1.0)
+    study.line(1.0)
+    assert study.CALLS == [1.0, 1.0]
+
+
+def test_same_call_same_bytes_in_another_process(study, project):
+    study.line(1.5)
+    folder = study.line.address(1.5).own
+    ours = (folder / RESULT).read_bytes()
+    environment = os.environ | {"COMPANION_STORE": str(project / "other")}
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import mystudy; mystudy.line(1.5)"
+    subprocess.run([sys.executable, "-c", code, str(project)], check=True, env=environment, cwd=project)
+    theirs = Address("mystudy.line", folder.name).in_store(project / "other") / RESULT
+    assert theirs.read_bytes() == ours
+
+
+def test_results_are_group_readable(study):
+    study.line(1.0)
+    folder = study.line.address(1.0).own
+    assert folder.stat().st_mode & 0o050 == 0o050
+    assert (folder / RESULT).stat().st_mode & 0o040
+
+
+def test_code_typed_in_a_notebook_cannot_be_stored():
+    from companion.store.durable import stored
+
+    with pytest.raises(TypeError, match="module file"):
+
+        @stored
+        def local(x):
+            return xr.Dataset()
+
+
+def test_verify_finds_damage_and_differences(study):
+    study.line(1.0)
+    assert all(finding.sound for finding in [*upkeep.check_files(), *upkeep.recompute_sample(5)])
+    folder = study.line.address(1.0).own
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"content_digest": "0"}))
+    assert [finding.sound for finding in upkeep.recompute_sample(5)] == [False]
+    (folder / RESULT).write_bytes(b"")
+    assert [finding.sound for finding in upkeep.check_files()] == [False]
+
+
+def test_prune_keeps_what_figures_and_records_need(study, project):
+    study.doubled(1.0)
+    study.line(5.0)
+    record = project / "build" / "runs" / "laptop" / "mine.record.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"keys": {study.doubled.address(1.0).key: "mystudy.doubled"}}))
+    leftover = study.line.address(1.0).workspace
+    leftover.mkdir()
+    doomed = upkeep.prunable()
+    assert doomed == [study.line.address(5.0).own, leftover]
+    upkeep.remove(doomed)
+    assert study.line.address(1.0).find() is not None
