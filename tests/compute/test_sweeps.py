@@ -12,7 +12,7 @@ from companion.compute.sweeps import sweep
 from companion.session import current
 from companion.store.artefacts import all_results, store_roots
 
-STUDY = '''
+STUDY = """
 import os
 
 import numpy as np
@@ -33,7 +33,7 @@ def draws(conditions, scale):
 @stored
 def mean(runs):
     return sweep(draws, [{"run": run} for run in range(runs)], block=3, scale=2.0).mean("condition")
-'''
+"""
 
 
 @pytest.fixture
@@ -67,7 +67,9 @@ def test_a_study_remembers_the_blocks_it_used(study):
     from companion.store.artefacts import read_manifest
 
     used = read_manifest(study.mean.address(5).own)["used"]
-    blocks = {address.key for address, _ in all_results(store_roots()[0]) if address.function.endswith("draws")}
+    blocks = {
+        address.key for address, _ in all_results(store_roots()[0]) if address.function.endswith("draws")
+    }
     assert set(used) == blocks
     assert len(blocks) == 2
 

@@ -126,7 +126,9 @@ def test_what_is_not_plain_data_is_refused_by_name(study, bad):
     assert study.CALLS == []
 
 
-@pytest.mark.parametrize(("what", "says"), [("complex", "z_real"), ("none", "NoneType"), ("flag", "JSON text")])
+@pytest.mark.parametrize(
+    ("what", "says"), [("complex", "z_real"), ("none", "NoneType"), ("flag", "JSON text")]
+)
 def test_results_that_cannot_be_stored_are_refused_with_advice(study, what, says):
     with pytest.raises(TypeError, match=says):
         study.wrong(what)
@@ -134,7 +136,9 @@ def test_results_that_cannot_be_stored_are_refused_with_advice(study, what, says
 
 def test_comments_and_docstrings_recompute_nothing_but_code_does(project, study):
     key = study.line.address(1.0)
-    prose = STUDY.replace("A straight line.", "A line,\n    straight.").replace("CALLS = []", "CALLS = []  # why")
+    prose = STUDY.replace("A straight line.", "A line,\n    straight.").replace(
+        "CALLS = []", "CALLS = []  # why"
+    )
     assert reimported(project, prose).line.address(1.0) == key
     assert reimported(project, STUDY.replace("slope * np", "1 + slope * np")).line.address(1.0) != key
 

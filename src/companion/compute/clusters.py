@@ -1,6 +1,7 @@
 """Where blocks of work run: in this process, on this machine's cores, or on a Dask scheduler."""
 
 import atexit
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +35,9 @@ _clients: dict[str, "Client"] = {}
 class Cluster(Protocol):
     """Runs tasks and yields ``(index, outcome)`` as they end."""
 
-    def run(self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+    def run(
+        self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, Any]]:
         """Call ``task(*arguments[index])`` for each index, in any order."""
         ...
 
@@ -42,7 +45,9 @@ class Cluster(Protocol):
 class InlineCluster:
     """Everything in this process, one task after the other."""
 
-    def run(self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+    def run(
+        self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, Any]]:
         for index, given in enumerate(arguments):
             yield index, task(*given)
 
@@ -53,7 +58,9 @@ class DaskCluster:
     def __init__(self, client: "Client"):
         self.client = client
 
-    def run(self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+    def run(
+        self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, Any]]:
         from distributed import as_completed
 
         futures = {
@@ -80,7 +87,9 @@ def cluster(request: str) -> Cluster:
         return DaskCluster(_client(_local_cluster().scheduler_address))
     if "://" in request:
         return DaskCluster(_client(request))
-    raise ValueError(f"cluster: given {request!r}; allowed: 'inline', 'local' or a scheduler address tcp://host:port")
+    raise ValueError(
+        f"cluster: given {request!r}; allowed: 'inline', 'local' or a scheduler address tcp://host:port"
+    )
 
 
 class StartedCluster:
@@ -104,14 +113,15 @@ def start(request: str, workers: int | None = None) -> StartedCluster | None:
 def _start_local(workers: int) -> "LocalCluster":
     from distributed import LocalCluster
 
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address=None,
-        silence_logs=50,
-        env=WORKER_ENVIRONMENT | {"COMPANION_ROOT": str(project_root())},
-    )
+    options: dict[str, Any] = {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "processes": True,
+        "dashboard_address": None,
+        "silence_logs": logging.CRITICAL,
+        "env": WORKER_ENVIRONMENT | {"COMPANION_ROOT": str(project_root())},
+    }
+    return LocalCluster(**options)
 
 
 @lru_cache(maxsize=1)

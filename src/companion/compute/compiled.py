@@ -30,8 +30,9 @@ def _compiled_sources_digest() -> str:
 os.environ.setdefault("NUMBA_CACHE_DIR", str(build_folder() / "numba" / _compiled_sources_digest()))
 
 import numba  # noqa: E402  (numba reads NUMBA_CACHE_DIR when it is imported)
+from numba.core import config  # noqa: E402
 
-numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # pyright: ignore[reportAttributeAccessIssue]
 
 prange = numba.prange
 

@@ -39,7 +39,9 @@ def sweep(
     if not isinstance(function, StoredFunction):
         raise TypeError(f"sweep: {function!r} is not a @stored function")
     if block < 1 or not conditions:
-        raise ValueError(f"sweep of {function.name}: given block={block} and {len(conditions)} conditions; need both")
+        raise ValueError(
+            f"sweep of {function.name}: given block={block} and {len(conditions)} conditions; need both"
+        )
     blocks = [tuple(map(dict, conditions[at : at + block])) for at in range(0, len(conditions), block)]
     addresses = [function.address(conditions=part, **common) for part in blocks]
     forced = bool(os.environ.get(FORCE_VARIABLE))
@@ -59,7 +61,9 @@ def sweep(
     for index, address in enumerate(addresses):
         folder = address.find()
         if index not in computed and folder is None:
-            raise RuntimeError(f"sweep of {function.name}: block {index} was not stored; see the messages above")
+            raise RuntimeError(
+                f"sweep of {function.name}: block {index} was not stored; see the messages above"
+            )
         note_use(address)
         parts.append(computed[index] if folder is None else read_result(folder))
     return _joined(parts, conditions)
@@ -106,7 +110,12 @@ def run_block(
 
 def _joined(parts: list[xr.Dataset], conditions: Sequence[Condition]) -> xr.Dataset:
     joined = xr.concat(
-        parts, dim="condition", data_vars="minimal", coords="minimal", compat="equals", join="exact",
+        parts,
+        dim="condition",
+        data_vars="minimal",
+        coords="minimal",
+        compat="equals",
+        join="exact",
         combine_attrs="drop_conflicts",
     )
     labels = {

@@ -28,7 +28,6 @@ _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux' prctl
 class Spec:
     """What the run wants from its child; files are absolute paths as text."""
 
-    notebook: str
     path: str
     parameters: dict[str, Any]
     kept_cells: list[int] | None
@@ -61,6 +60,7 @@ class _Guard:
         self._spec = spec
         self.kernel: int | None = None
         self.asked = False
+        self.cell = ""
         signal.signal(signal.SIGTERM, self._heard)
         threading.Thread(target=self._watch_parent, daemon=True).start()
         if sys.platform == "linux":
@@ -71,10 +71,11 @@ class _Guard:
         self.kernel = pid
         Path(self._spec.kernel_pid).write_text(str(pid))
 
-    def check(self) -> None:
+    def enter(self, source: str) -> None:
         """Go on to the next cell, or not."""
         if self.asked:
             raise _Stopped
+        self.cell = source
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         if os.getppid() != self._spec.parent:
@@ -114,7 +115,7 @@ def main(spec_file: str) -> None:
     except _Stopped:
         pass
     except Exception as error:
-        failure = _describe(error)
+        failure = _describe(error, guard.cell)
     status = "stopped" if guard.asked else "failed" if failure else "done"
     write_json(Path(spec.result), {"status": status, "failure": asdict(failure) if failure else None})
     shutil.rmtree(spec.sockets, ignore_errors=True)
@@ -140,8 +141,8 @@ def _execute(spec: Spec, guard: _Guard) -> None:
     total = 1 + sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in node.cells)
     done = 0
 
-    def before_cell(**_: Any) -> None:
-        guard.check()
+    def before_cell(cell: Any, **_: Any) -> None:
+        guard.enter(cell.source)
         events.emit("cell", done=done, total=total)
 
     def after_cell(**_: Any) -> None:
@@ -185,15 +186,19 @@ def _prepare_environment(private: Path) -> None:
     }
 
 
-def _describe(error: Exception) -> Failure:
+def _describe(error: Exception, cell: str) -> Failure:
     """The failure of a cell as papermill reports it; any other one with its own traceback."""
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     if isinstance(error, PapermillExecutionError):
         lines = "\n".join(error.traceback).splitlines()
         return Failure(error.exec_count, error.ename, error.evalue, error.source, lines)
+    if isinstance(error, DeadKernelError):
+        message = "the kernel died in this cell; if nobody killed it, the machine may be short of memory"
+        return Failure(None, type(error).__name__, message, cell)
     lines = "".join(traceback.format_exception(error)).splitlines()
-    return Failure(None, type(error).__name__, str(error), "", lines)
+    return Failure(None, type(error).__name__, str(error), cell, lines)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from companion.session.root import build_folder, project_root
 from companion.settings.notebook import read_notebook
 from companion.settings.profiles import validate_namespace
 
-
 #: Hands the resolved device kind to workers.
 DEVICE_VARIABLE = "COMPANION_DEVICE"
 

@@ -2,9 +2,10 @@
 
 import ast
 import hashlib
+import itertools
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,8 @@ PARAMETERS_TAG = "parameters"
 
 _FIGURE_ID = re.compile(r"[a-z][a-z0-9]*_[a-z]{1,2}\d+[a-z]?_[a-z0-9_]+")
 _CELL_MARK = re.compile(r"#\s*%%(%*)(\s.*)?")
+_MARK_TAGS = re.compile(r'\btags"?\s*[=:]\s*\[([^\]]*)\]')
+_QUOTED = re.compile(r'"([^"]*)"')
 _HEADING = re.compile(r"#{1,6}\s+(.+?)\s*#*")
 
 
@@ -36,12 +39,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook on disk, with the schema of its parameters."""
+    """A notebook as it was on disk, with the schema of its parameters; made by ``read_notebook``."""
 
     name: str
     path: Path
-    cells: tuple[Cell, ...]
     schema: ParameterSchema
+    text: str = field(repr=False)
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Its cells, as jupytext reads them. Raises SettingsError where the file's header is broken."""
+        return _read_cells(self.text, shown_path(self.path))
 
     @property
     def title(self) -> str:
@@ -95,25 +103,44 @@ def read_notebook(path: Path) -> Notebook:
     Raises SettingsError with all that is wrong with its parameters cell, each with its line, and when
     there is no such notebook, no such cell, or more than one.
     """
-    # Lazily: jupytext takes long to import, and most who import this module only want its names.
-    import jupytext
-
     file = shown_path(path)
     text = _read_text(path, file)
+    found = _parameters_cells(text.splitlines())
+    if len(found) != 1:
+        raise SettingsError([_count_problem([line for _, line in found], file)])
+    [(source, line)] = found
+    return Notebook(path.stem, path, read_schema(source, file, line), text)
+
+
+def _parameters_cells(lines: Sequence[str]) -> list[tuple[str, int]]:
+    """Source of each cell tagged ``parameters``, and the line on which it starts.
+
+    Found by its mark alone: importing jupytext takes two seconds, too long for every kernel's first cell.
+    """
+    marks = [index for index in range(len(lines)) if _is_mark(lines, index)] + [len(lines)]
+    found: list[tuple[str, int]] = []
+    for mark, following in itertools.pairwise(marks):
+        tags = _MARK_TAGS.search(lines[mark])
+        if tags and PARAMETERS_TAG in _QUOTED.findall(tags[1]) and "[markdown]" not in lines[mark]:
+            start = min(_next_line(lines, mark + 1), following)
+            found.append(("\n".join(lines[start:following]).rstrip(), start + 1))
+    return found
+
+
+def _read_cells(text: str, file: str) -> tuple[Cell, ...]:
+    """Cells of the notebook in ``text``, through jupytext."""
+    import jupytext
+
     try:
         node = jupytext.reads(text, fmt="py:percent")
     except Exception as error:  # a broken header: jupytext, nbformat and YAML each have their own exceptions
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise SettingsError([Problem(file, 1, None, f"cannot be read as a notebook: {reason}")]) from None
     lines = _source_lines(text.splitlines(), [(cell.cell_type, cell.source) for cell in node.cells])
-    cells = tuple(
+    return tuple(
         Cell(cell.source, cell.cell_type, tuple(cell.metadata.get("tags", ())), line)
         for cell, line in zip(node.cells, lines, strict=True)
     )
-    tagged = [cell for cell in cells if cell.kind == "code" and PARAMETERS_TAG in cell.tags]
-    if len(tagged) != 1:
-        raise SettingsError([_count_problem(tagged, file)])
-    return Notebook(path.stem, path, cells, read_schema(tagged[0].source, file, tagged[0].line))
 
 
 def _read_text(path: Path, file: str) -> str:
@@ -129,15 +156,15 @@ def _read_text(path: Path, file: str) -> str:
         raise SettingsError([Problem(file, None, None, f"cannot be read: {error}")]) from None
 
 
-def _count_problem(tagged: Sequence[Cell], file: str) -> Problem:
+def _count_problem(tagged: Sequence[int], file: str) -> Problem:
     """Problem of a notebook with no parameters cell, or with several."""
     form = f'one cell that starts with  # %% tags=["{PARAMETERS_TAG}"]'
     if not tagged:
         hint = f"every notebook has the parameters {listed(list(COMMON_PARAMETERS))}"
         return Problem(file, None, None, "has no parameters cell", None, form, hint)
-    where = ", ".join(str(cell.line) for cell in tagged)
+    where = ", ".join(str(line) for line in tagged)
     message = f"has {len(tagged)} parameters cells, on lines {where}"
-    return Problem(file, tagged[1].line, None, message, None, form)
+    return Problem(file, tagged[1], None, message, None, form)
 
 
 def _source_lines(lines: Sequence[str], cells: Sequence[tuple[str, str]]) -> list[int]:

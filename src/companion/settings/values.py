@@ -20,6 +20,9 @@ _MESSAGES = {
     "value_error": "not allowed",
 }
 
+# What other programs call one of our choices, where the spelling would not lead there.
+_OTHER_WORDS = {"gpu": "cuda"}
+
 _FLAG_REMEDIES = {
     **dict.fromkeys(("1", "yes", "on", "true"), "write true"),
     **dict.fromkeys(("0", "no", "off", "false"), "write false"),
@@ -72,7 +75,8 @@ def _remedy(type_name: str, kind: str, value: object) -> str | None:
     if len(shown_value(value)) > _LONGEST_QUOTED:
         return None
     if kind == "literal_error" and isinstance(value, str):
-        return did_you_mean(value, choices(PARAMETER_TYPES[type_name]))
+        words = choices(PARAMETER_TYPES[type_name])
+        return did_you_mean(_OTHER_WORDS.get(value.lower(), value), words)
     if kind in ("float_type", "int_type") and isinstance(value, str):
         return _number_remedy(value, whole=kind == "int_type")
     if kind == "int_type" and isinstance(value, float) and value.is_integer():

@@ -1,7 +1,7 @@
 """HTML made by others, cleaned so that it neither runs anything nor loads anything from elsewhere."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from html.parser import HTMLParser
 
@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 _DROPPED = frozenset({"script", "iframe", "object", "noscript", "template", "audio", "video"})
 #: Void elements dropped by themselves.
 _DROPPED_VOID = frozenset({"link", "meta", "base", "embed", "source", "track"})
+_VOID = _DROPPED_VOID | {"area", "br", "col", "hr", "img", "input", "wbr"}
 _LOADING_ATTRIBUTES = frozenset({"src", "srcset", "poster", "background", "data", "action", "formaction"})
 _SCHEME = re.compile(r"^\s*([a-zA-Z][a-zA-Z0-9+.-]*):|^\s*//")
 _LOADING_STYLE = re.compile(r"url\s*\(\s*['\"]?\s*(?!data:|#)|@import", re.IGNORECASE)
@@ -53,11 +54,9 @@ class _Cleaner(HTMLParser):
             self.pieces.append(_start(tag, attrs))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _DROPPED:
-            return
         self.handle_starttag(tag, attrs)
-        if self.pieces and tag not in _DROPPED_VOID | {"img", "a"} and not self._inside_dropped:
-            self.pieces[-1] = self.pieces[-1].removesuffix(">") + "/>"
+        if tag not in _VOID:
+            self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if self._inside_dropped:
@@ -65,9 +64,8 @@ class _Cleaner(HTMLParser):
                 self._inside_dropped.pop()
             return
         self._inside_style = False
-        if tag == "a" and self._open_links and not self._open_links.pop():
-            return
-        if tag not in _DROPPED | _DROPPED_VOID:
+        link_was_dropped = tag == "a" and bool(self._open_links) and not self._open_links.pop()
+        if not link_was_dropped and tag not in _DROPPED | _VOID:
             self.pieces.append(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
@@ -97,14 +95,23 @@ class _Cleaner(HTMLParser):
 def _image(attributes: dict[str, str | None]) -> str:
     source, text = attributes.get("src") or "", attributes.get("alt") or "Image"
     if source.startswith("data:image/"):
-        return _start("img", [*({**attributes, "alt": text}.items())])
+        return _start("img", {**attributes, "alt": text}.items())
     if source.startswith(("http:", "https:")):
         return f'<a href="{escape(source)}">{escape(text)}</a>'
     return f"<span>[{escape(text)}]</span>"
 
 
-def _start(tag: str, attributes: list[tuple[str, str | None]]) -> str:
-    kept = ("" if value is None else f'="{escape(value)}"' for _, value in attributes)
-    names = (name for name, _ in attributes)
-    written = (f" {name}{value}" for name, value in zip(names, kept, strict=True) if True)
+def _start(tag: str, attributes: Iterable[tuple[str, str | None]]) -> str:
+    kept = [(name, value) for name, value in attributes if _stays(tag, name, value or "")]
+    written = (f" {name}" if value is None else f' {name}="{escape(value)}"' for name, value in kept)
     return f"<{tag}{''.join(written)}>"
+
+
+def _stays(tag: str, name: str, value: str) -> bool:
+    if name.startswith("on"):
+        return False
+    if name in _LOADING_ATTRIBUTES:
+        return tag == "img" and name == "src"  # embedded: _image let no other through
+    if name in ("href", "xlink:href"):
+        return tag == "a" or value.startswith(("#", "data:image/"))
+    return name != "style" or not _LOADING_STYLE.search(value)

@@ -149,13 +149,17 @@ def leftovers(root: Path) -> Iterator[Path]:
 def check_storable(dataset: Any, function: str) -> xr.Dataset:
     """The result of a stored function, if it can be stored; TypeError with the reason otherwise."""
     if not isinstance(dataset, xr.Dataset):
-        raise TypeError(f"{function} returned a {type(dataset).__name__}; a stored function returns a Dataset")
+        raise TypeError(
+            f"{function} returned a {type(dataset).__name__}; a stored function returns a Dataset"
+        )
     for name, variable in dataset.variables.items():
         if np.asarray(variable.values).dtype.kind not in "biufOUSTmM":
             raise TypeError(
                 f"{function}: variable {name!r} has dtype {variable.dtype}; store {name}_real and {name}_imag"
             )
-    holders = {"the Dataset": dataset.attrs} | {f"variable {n!r}": v.attrs for n, v in dataset.variables.items()}
+    holders = {"the Dataset": dataset.attrs} | {
+        f"variable {n!r}": v.attrs for n, v in dataset.variables.items()
+    }
     for holder, attributes in holders.items():
         for key, value in attributes.items():
             if value is None or isinstance(value, bool | dict):

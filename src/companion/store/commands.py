@@ -17,7 +17,9 @@ _console = Console(soft_wrap=True, highlight=False)
 
 
 @app.command("ls")
-def list_results(function: Annotated[str, typer.Argument(help="Only functions whose name holds this.")] = "") -> None:
+def list_results(
+    function: Annotated[str, typer.Argument(help="Only functions whose name holds this.")] = "",
+) -> None:
     """List the results: key, function, size, cost, who made them and when."""
     table = Table("key", "function", "size", "seconds", "made by", "at", box=None)
     total = 0
@@ -64,7 +66,9 @@ def verify(
 
 
 @app.command()
-def prune(yes: Annotated[bool, typer.Option("--yes", help="Delete, instead of only listing.")] = False) -> None:
+def prune(
+    yes: Annotated[bool, typer.Option("--yes", help="Delete, instead of only listing.")] = False,
+) -> None:
     """List (and with --yes delete) results that no figure and no run uses, and what kills left behind."""
     folders = upkeep.prunable()
     freed = sum(map(upkeep.size, folders))
@@ -72,11 +76,15 @@ def prune(yes: Annotated[bool, typer.Option("--yes", help="Delete, instead of on
         _console.print(f"{folder.parent.name}/{folder.name}  {_bytes(upkeep.size(folder))}")
     if yes:
         upkeep.remove(folders)
-    _console.print(f"{len(folders)} folders, {_bytes(freed)}: " + ("deleted" if yes else "add --yes to delete them"))
+    _console.print(
+        f"{len(folders)} folders, {_bytes(freed)}: " + ("deleted" if yes else "add --yes to delete them")
+    )
 
 
 def _one_result(key: str) -> Address:
-    found = {address for root in store_roots() for address, _ in all_results(root) if address.key.startswith(key)}
+    found = {
+        address for root in store_roots() for address, _ in all_results(root) if address.key.startswith(key)
+    }
     if len(found) == 1:
         return found.pop()
     said = "no result's key" if not found else f"{len(found)} results' keys"

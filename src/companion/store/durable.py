@@ -103,7 +103,7 @@ class StoredFunction:
     def _compute(
         self,
         address: Address,
-        request: Mapping[str, Any],
+        request: dict[str, Any],
         arguments: tuple[Any, ...],
         named: Mapping[str, Any],
     ) -> xr.Dataset:

@@ -1,0 +1,45 @@
+# Two commands matter: `make figures` and `make test`. Both install what they need into .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+# uv does not read pip's configuration: hand over the folder of local wheels, where there is one.
+FIND_LINKS := $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null | tr -s ' \n' ',,' | sed 's/,$$//')
+JOBS ?= 1
+
+.PHONY: figures smoke test test-all lab lint clean install
+.DEFAULT_GOAL := figures
+
+figures: install
+	$(BIN)/python run_all.py --jobs $(JOBS)
+
+smoke: install
+	$(BIN)/python run_all.py --profile smoke --jobs $(JOBS)
+
+test: install
+	$(BIN)/python -m pytest -m "not faults and not slurm and not browser"
+
+test-all: test
+	$(BIN)/python -m pytest -m "faults or slurm or browser"
+
+lab: install
+	JUPYTER_CONFIG_PATH="$(CURDIR)" JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab notebooks
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+# Results in build/store are never removed here: `run_all.py store prune` says what nothing needs.
+clean:
+	rm -rf build/runs build/site build/check build/numba .pytest_cache .ruff_cache .hypothesis
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else f"companion needs Python 3.11 or newer; {sys.executable} is {v}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "installing the locked packages into .venv ..."
+	@UV_FIND_LINKS="$(FIND_LINKS)" $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@

@@ -1,0 +1,83 @@
+"""Contrasts of two clocks over paired seeds: which comes first, by how much, and how sure that is."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from companion.analysis.statistics import (
+    Interval,
+    bootstrap_interval,
+    holm,
+    log_ratio,
+    median,
+    sign_flip_test,
+)
+from companion.claims.judging import MINIMUM_SEEDS, judge_all, judge_interval, judge_p_value
+from companion.claims.protocol import VerdictName
+
+#: More pairs than this share with both members censored, and their contrast is inconclusive.
+LARGEST_SHARE_OF_TIES = 0.25
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How much earlier a comes than b, over paired seeds."""
+
+    log_ratios: np.ndarray
+    """log(tau_b / tau_a) per pair, (seeds,)."""
+    centre: float
+    interval: Interval
+    p_value: float
+    """Of the exact two-sided sign-flip test, before any correction."""
+    statistic: str
+    """``"mean"`` of the log ratios; ``"median"`` where a member of a pair is censored."""
+    ties: float
+    """Share of the pairs with both members censored."""
+
+    @property
+    def replicates(self) -> int:
+        return self.log_ratios.size
+
+
+def contrast_times(
+    times_a: ArrayLike, times_b: ArrayLike, *, generator: np.random.Generator, confidence: float = 0.95
+) -> Contrast:
+    """Contrast of two times (seeds,), ``inf`` where never reached; positive where a comes first."""
+    first, second = np.asarray(times_a, dtype=float), np.asarray(times_b, dtype=float)
+    ratios = log_ratio(first, second)
+    censored = bool(np.isinf(first).any() or np.isinf(second).any())
+    statistic = median if censored else np.mean
+    return Contrast(
+        log_ratios=ratios,
+        centre=float(statistic(ratios)) if ratios.size else math.nan,
+        interval=bootstrap_interval(ratios, statistic, generator=generator, confidence=confidence),
+        p_value=sign_flip_test(ratios, generator=generator),
+        statistic="median" if censored else "mean",
+        ties=float(np.mean(np.isinf(first) & np.isinf(second))) if ratios.size else math.nan,
+    )
+
+
+def judge_contrasts(
+    contrasts: Mapping[str, Contrast],
+    *,
+    above: float = 0.0,
+    level: float = 0.05,
+    minimum_seeds: int = MINIMUM_SEEDS,
+) -> dict[str, VerdictName]:
+    """Verdict of each contrast of one family: Holm-corrected p below ``level`` and interval above ``above``.
+
+    Too few seeds or too many ties are inconclusive whatever the numbers say.
+    """
+    adjusted = holm([contrast.p_value for contrast in contrasts.values()])
+    verdicts: dict[str, VerdictName] = {}
+    for (name, contrast), p_value in zip(contrasts.items(), adjusted, strict=True):
+        counts = {"replicates": contrast.replicates, "minimum_replicates": minimum_seeds}
+        size = judge_interval(contrast.centre, *contrast.interval, criterion_lower=above, strict=True, **counts)
+        test = judge_p_value(float(p_value), level, **counts)
+        tied = size != "not evaluated" and contrast.ties > LARGEST_SHARE_OF_TIES
+        # An interval that lies below the criterion refutes it however large the p-value is.
+        verdicts[name] = "inconclusive" if tied else judge_all([size, test])
+    return verdicts

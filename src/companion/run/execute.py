@@ -1,0 +1,193 @@
+"""Executing what the plan found: one process per notebook, a few at once; one failing stops no other."""
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from companion.run.follow import EventFile
+from companion.run.interrupts import Stop, listening, shielded
+from companion.run.outcome import Outcome, keep
+from companion.run.plan import Step
+from companion.run.process import NotebookProcess
+from companion.run.record import claims_path
+from companion.run.workplace import Workplace, workplace
+from companion.session import events
+from companion.session.root import project_root
+
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to execute: how many at once, results anew or not, and where figures go if not in their place."""
+
+    profile: str
+    jobs: int = 1
+    force: bool = False
+    check_folder: Path | None = None
+
+
+class Audience(Protocol):
+    """Whoever shows what happens."""
+
+    def started(self, name: str) -> None:
+        """The notebook ``name`` starts now."""
+
+    def show(self, news: Sequence[Mapping[str, Any]]) -> None:
+        """The latest events, possibly none; called many times a second."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """A notebook ended, one way or another."""
+
+
+def execute(steps: Sequence[Step], manner: Manner, audience: Audience) -> list[Outcome]:
+    """Execute ``steps``; an outcome for each: done, failed or interrupted. A notebook's error is not raised."""
+    outcomes = [Outcome(step) for step in steps]
+    with (
+        listening() as stop,
+        workplace(manner.profile) as place,
+        _events_to(place.events),
+        contextlib.closing(_Clusters()) as clusters,
+    ):
+        run = _Run(manner, place, clusters, stop, audience, cores=_cores(min(manner.jobs, len(steps))))
+        try:
+            run.work_through(outcomes)
+        finally:
+            run.kill_all()
+    for outcome in outcomes:
+        if outcome.status == "waiting":
+            outcome.status = "interrupted"
+    return outcomes
+
+
+@dataclass
+class _Run:
+    manner: Manner
+    place: Workplace
+    clusters: "_Clusters"
+    stop: Stop
+    audience: Audience
+    cores: int
+    started: int = 0
+    running: dict[NotebookProcess, float] = field(default_factory=dict)
+
+    def work_through(self, outcomes: Sequence[Outcome]) -> None:
+        """Start, follow and settle until there is nothing left to do."""
+        waiting = deque(outcomes)
+        news = EventFile(self.place.events)
+        told = False
+        while self.running or (waiting and not self.stop.asked):
+            while waiting and len(self.running) < self.manner.jobs and not self.stop.asked:
+                self._start(waiting.popleft())
+            if self.stop.asked and not told:
+                told = True
+                for process in self.running:
+                    process.ask_to_end()
+            if self.stop.at_once:
+                self.kill_all()
+            ended = [process for process in self.running if process.ended]
+            latest = news.read()
+            for process in self.running:
+                process.outcome.note(latest)
+            self.audience.show(latest)
+            for process in ended:
+                self._settle(process)
+            if not ended:
+                time.sleep(_POLL_SECONDS)
+
+    def kill_all(self) -> None:
+        """End all notebooks and their kernels at once."""
+        for process in self.running:
+            process.kill()
+
+    def _start(self, outcome: Outcome) -> None:
+        request = outcome.step.request
+        environment = self._environment(outcome)
+        if not request.only and not self.manner.check_folder:
+            claims_path(request.profile, request.name).unlink(missing_ok=True)
+        sockets = self.place.sockets / str(self.started)
+        self.started += 1
+        self.audience.started(outcome.name)
+        self.running[NotebookProcess(outcome, self.place, sockets, environment)] = time.monotonic()
+
+    def _settle(self, process: NotebookProcess) -> None:
+        outcome = process.outcome
+        outcome.seconds = time.monotonic() - self.running.pop(process)
+        process.settle(stop_asked=self.stop.asked)
+        if not outcome.step.request.only and not self.manner.check_folder:
+            try:
+                keep(outcome, process.executed)
+            except OSError as error:
+                outcome.fail(type(error).__name__, str(error))
+        self.audience.ended(outcome)
+
+    def _environment(self, outcome: Outcome) -> dict[str, str]:
+        """Variables of the kernel: where things are and who works; never physics."""
+        root = project_root()
+        paths = [str(root), str(root / "notebooks"), os.environ.get("PYTHONPATH", "")]
+        changed = {
+            "COMPANION_ROOT": str(root),
+            "COMPANION_EVENTS": str(self.place.events),
+            "COMPANION_NOTEBOOK": outcome.name,
+            "COMPANION_RUN": "1",
+            "COMPANION_CLUSTER": self.clusters.address(outcome.step.request.parameters.values["cluster"]),
+            "COMPANION_FORCE": self.place.run_id if self.manner.force else None,
+            "NUMBA_NUM_THREADS": str(self.cores),
+            "OMP_NUM_THREADS": str(self.cores),
+            "PYTHONHASHSEED": "0",
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        }
+        if self.manner.check_folder:
+            changed["COMPANION_FIGURES"] = str(self.manner.check_folder)
+        kept = {name: value for name, value in os.environ.items() if name not in changed}
+        return kept | {name: value for name, value in changed.items() if value is not None}
+
+
+class _Clusters:
+    """The run's Dask clusters, each started when the first notebook needs it."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, Any] = {}
+
+    def address(self, name: str) -> str | None:
+        """Address of the cluster called ``name``; None where a kernel does without."""
+        if name == "inline" or "://" in name:
+            return None
+        if name not in self._started:
+            from companion.compute.clusters import core_count, start
+
+            with shielded():
+                self._started[name] = start(name, core_count())
+        cluster = self._started[name]
+        return None if cluster is None else cluster.address
+
+    def close(self) -> None:
+        """Stop them all."""
+        for cluster in self._started.values():
+            if cluster is not None:
+                cluster.close()
+
+
+def _cores(at_once: int) -> int:
+    """Cores for each of the notebooks that run at once."""
+    from companion.compute.clusters import core_count
+
+    return max(1, core_count() // at_once)
+
+
+@contextlib.contextmanager
+def _events_to(path: Path) -> Iterator[None]:
+    """This process, and the cluster that it starts, emit to ``path`` for the time of the block."""
+    before = os.environ.get(events.ENVIRONMENT_VARIABLE)
+    os.environ[events.ENVIRONMENT_VARIABLE] = str(path)
+    try:
+        yield
+    finally:
+        os.environ.pop(events.ENVIRONMENT_VARIABLE, None)
+        if before is not None:
+            os.environ[events.ENVIRONMENT_VARIABLE] = before

@@ -1,0 +1,117 @@
+"""What became of a notebook, and what is kept of it: executed notebook and record, each whole or absent."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from companion.run import record
+from companion.run.plan import Step
+from companion.session import provenance
+from companion.session.files import write_atomically
+from companion.settings.notebook import Notebook, read_notebook
+from companion.settings.problems import SettingsError
+
+
+@dataclass
+class Outcome:
+    """What became of one step: waiting, then hit, done, failed or interrupted."""
+
+    step: Step
+    status: str = "waiting"
+    seconds: float = 0.0
+    failure: dict[str, Any] | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    figures: list[str] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.step.request.name
+
+    def note(self, news: Iterable[Mapping[str, Any]]) -> None:
+        """Take from the events of this notebook what record and summary need."""
+        for event in news:
+            if event.get("notebook") != self.name:
+                continue
+            if event["kind"] == "result":
+                self.keys[event["key"]] = event["function"]
+            elif event["kind"] == "figure" and event["id"] not in self.figures:
+                self.figures.append(event["id"])
+            elif event["kind"] == "claim" and event["id"] not in self.claims:
+                self.claims.append(event["id"])
+
+    def fail(self, name: str, message: str, lines: Iterable[str] = ()) -> None:
+        """Mark as failed for a reason that is not in a cell."""
+        self.status = "failed"
+        self.failure = {"cell": None, "ename": name, "evalue": message, "source": "", "traceback": list(lines)}
+
+
+def of_hit(step: Step) -> Outcome:
+    """The outcome of a step with nothing to do: what its record says."""
+    assert step.record is not None
+    known = step.record
+    return Outcome(step, "hit", 0.0, None, dict(known.keys), list(known.figures), list(known.claims))
+
+
+def keep(outcome: Outcome, executed: Path) -> None:
+    """Put the executed notebook in its place; a complete run gets its record.
+
+    Raises OSError where the disk refuses; what was there before then stays.
+    """
+    request = outcome.step.request
+    failed = record.failed_path(request.profile, request.name)
+    if outcome.status == "failed" and executed.exists():
+        write_atomically(failed, _portable(executed))
+    if outcome.status != "done":
+        return
+    write_atomically(record.executed_path(request.profile, request.name), _portable(executed))
+    failed.unlink(missing_ok=True)
+    if _changed_meanwhile(outcome.step):
+        outcome.remarks.append("code changed while it ran: it will run again next time")
+        return
+    identity = outcome.step.identity
+    record.Record(
+        notebook=request.name,
+        digest=identity.digest,
+        cells_digest=identity.cells,
+        modules=identity.modules,
+        parameters=request.parameters.values,
+        origins=request.parameters.origins,
+        keys=outcome.keys,
+        figures=tuple(outcome.figures),
+        claims=tuple(outcome.claims),
+        files=record.file_digests(record.left_files(request.profile, request.name, outcome.figures)),
+        device=request.device,
+        seconds=outcome.seconds,
+        finished=time.time(),
+        environment=provenance.environment(),
+    ).write(request.profile)
+
+
+def line_of_cell(notebook: Notebook, source: str) -> int | None:
+    """Line of the notebook's file on which the cell with this source starts."""
+    return next((cell.line for cell in notebook.cells if source and cell.source == source), None)
+
+
+def _changed_meanwhile(step: Step) -> bool:
+    """Whether notebook or code are other ones now than when the run was planned."""
+    request = step.request
+    try:
+        notebook = read_notebook(request.notebook.path)
+        now = record.identify(notebook, request.parameters.values, request.device)
+    except (SettingsError, SyntaxError, OSError):
+        return True
+    return now.digest != step.identity.digest
+
+
+def _portable(executed: Path) -> str:
+    """An executed notebook without the paths of the run that made it."""
+    node = json.loads(executed.read_text(encoding="utf-8"))
+    papermill = node["metadata"].get("papermill", {})
+    for name in ("input_path", "output_path", "environment_variables"):
+        papermill.pop(name, None)
+    return json.dumps(node, indent=1, ensure_ascii=False) + "\n"

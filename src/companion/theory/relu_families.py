@@ -1,0 +1,303 @@
+"""Families of critical points of two-layer ReLU students of an orthonormal teacher, K = M.
+
+Up to permutations, every known spurious minimum is block-symmetric: K - p "aligned" students
+(diagonal about 1) and p "flipped" ones, which point away from their own teacher.
+
+- **I(p)**, few flipped: the blocks overlap positively (c12, c21 > 0); K L / p → 1/2 - 2/π².
+- **II(q)**, a flipped block nearly decoupled from the rest (c21 < 0 < c12); L hardly depends on K.
+  II(K) is the fully symmetric point, with L → 1/2 - 1/π.
+- **II(q-1+1)**, the child of II(q): one flipped unit has left its block (three blocks).
+
+See arXiv:2604.09412 for the hierarchy, arXiv:1712.08968 for I(1), arXiv:2003.10576 for the
+symmetries. All branches are minima inside their own ansatz, and that, with the signs of the blocks,
+is how a branch is told from the saddles that separate it from the others.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from companion.theory import relu_kernels
+from companion.theory.relu_ansatz import Ansatz, NotConvergedError, start_values
+
+Kind = Literal["I", "II"]
+
+_LARGEST_LISTED = 60  # blocks of more flipped units are not listed by known_families
+_POSITIVE = 1e-9  # eigenvalues above it are positive; rounding leaves about 1e-14
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A critical point of one family: a minimum if ``is_minimum``, otherwise a saddle.
+
+    ``blocks`` holds the sizes of the blocks (aligned first) and ``values`` the weights by name (d1 on
+    the diagonal of block 1, o1 off it, c12 between blocks 1 and 2). Eigenvalues are computed when
+    first asked for; the Hessian is K² by K², so ask at moderate K (0.05 s at K = 20).
+    """
+
+    name: str
+    blocks: tuple[int, ...]
+    values: dict[str, float]
+    loss: float
+    gradient_norm: float
+
+    @property
+    def students(self) -> int:
+        """Number K of students (and of teachers)."""
+        return sum(self.blocks)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """Weights (K, M) in the basis of the teachers: the overlaps R."""
+        ansatz = Ansatz(self.blocks)
+        return ansatz.weights(start_values(ansatz, self.values))
+
+    @cached_property
+    def _hessian_eigenvalues(self) -> NDArray[np.float64]:
+        size = self.students**2
+        H = relu_kernels.hessian(self.weights, np.eye(self.students))
+        return np.linalg.eigvalsh(H.reshape(size, size))
+
+    @property
+    def hessian_min(self) -> float:
+        """Smallest eigenvalue of the Hessian inside the span of the teachers."""
+        return float(self._hessian_eigenvalues[0])
+
+    @property
+    def hessian_max(self) -> float:
+        """Largest eigenvalue of the Hessian inside the span of the teachers."""
+        return float(self._hessian_eigenvalues[-1])
+
+    @cached_property
+    def transverse_min(self) -> float:
+        """Smallest eigenvalue of A, the Hessian across the span of the teachers."""
+        A, _ = relu_kernels.gradient_matrices(self.weights, np.eye(self.students))
+        return float(np.linalg.eigvalsh(A)[0])
+
+    @property
+    def is_minimum(self) -> bool:
+        """True if all eigenvalues are positive, in any dimension d >= M."""
+        return min(self.transverse_min, self.hessian_min) > _POSITIVE
+
+
+def family(kind: Kind, flipped: int, students: int, teachers: int | None = None) -> Minimum:
+    """The critical point I(p) or II(q) with p or q = ``flipped``, for as many teachers as students.
+
+    I(p) exists for 1 <= p <= K - 3 (at p = K - 2 the branch meets II(K) with two teachers
+    exchanged), II(q) for 5 <= q <= K. Both may be saddles: see ``Minimum.is_minimum``.
+    Cost: about 1 ms, independent of K (weights and eigenvalues are made when asked for).
+
+    Raises ValueError for arguments out of range and NotConvergedError if the branch is not reached.
+
+    >>> minimum = family("I", 1, 6)
+    >>> minimum.name, round(minimum.loss, 9), round(minimum.values["d2"], 6)
+    ('I(1)', 0.025080581, -0.601512)
+    """
+    _check_family(kind, flipped, students)
+    if teachers is not None and teachers != students:
+        raise ValueError(
+            f"teachers: families I and II need as many teachers as students ({students}), got {teachers}"
+        )
+    for name, value in (("flipped", flipped), ("students", students)):
+        if value != int(value):
+            raise ValueError(f"{name} must be a whole number, got {value}; see reduced_loss for real ones")
+    return _family(kind, int(flipped), int(students))
+
+
+def reduced_loss(kind: Kind, flipped: float, students: float) -> float:
+    """Loss of I(p) or II(q) at O(1) cost in K; both arguments may be real numbers.
+
+    >>> round(100 * reduced_loss("I", 1, 100), 5), round(reduced_loss("II", 100, 100), 6)
+    (0.27417, 0.142074)
+    """
+    _check_family(kind, flipped, students)
+    ansatz, values = _branch(kind, float(flipped), float(students))
+    return ansatz.loss(values)
+
+
+def child_family(flipped: int, students: int) -> Minimum:
+    """The child II(q-1+1) of II(q), q = ``flipped``: blocks (K - q, q - 1, 1).
+
+    It is found from the unstable direction of II(q) at the smallest K where there is one, and then
+    followed in K. Known for q = 6 (17 <= K <= 22), 7 (19 to 23) and 8 (21 to 25); it is a minimum
+    for q = 7 at K = 19, 20 and for q = 8.
+
+    Raises ValueError where there is no such child.
+
+    >>> child_family(7, 19).blocks
+    (12, 6, 1)
+    """
+    _check_family("II", flipped, students)
+    child = _child(int(flipped), int(students))
+    if child is None:
+        raise ValueError(f"II({flipped}) has no three-block child at students = {students}")
+    return child
+
+
+@lru_cache(maxsize=64)
+def known_families(students: int) -> tuple[Minimum, ...]:
+    """Every listed critical point at K = M = ``students``, by loss; saddles are included.
+
+    Gradient descent can linger at a weakly unstable member, so that a census has to know it: ask
+    ``is_minimum``. Up to 60 flipped units are listed.
+    """
+    found = [_family("I", p, students) for p in range(1, min(students - 3, _LARGEST_LISTED) + 1)]
+    blocks = {*range(5, min(students, _LARGEST_LISTED) + 1), *([students] if students >= 5 else [])}
+    found += [_family("II", q, students) for q in sorted(blocks)]
+    found += [child for q in range(6, 9) if q < students and (child := _child(q, students))]
+    return tuple(sorted(found, key=lambda minimum: minimum.loss))
+
+
+def _check_family(kind: str, flipped: float, students: float) -> None:
+    if kind not in ("I", "II"):
+        raise ValueError(f"kind must be 'I' or 'II', got {kind!r}")
+    if kind == "I" and not 1 <= flipped <= students - 3:
+        raise ValueError(
+            f"flipped: family I(p) exists for 1 <= p <= students - 3, got {flipped} with students = {students}"
+        )
+    if kind == "II" and not (5 <= flipped <= students and (flipped == students or flipped <= students - 1)):
+        raise ValueError(
+            f"flipped: family II(q) exists for 5 <= q <= students, got {flipped} with students = {students}"
+        )
+
+
+@lru_cache(maxsize=1024)
+def _family(kind: Kind, flipped: int, students: int) -> Minimum:
+    ansatz, values = _branch(kind, float(flipped), float(students))
+    return _minimum(f"{kind}({flipped})", ansatz, values)
+
+
+def _minimum(name: str, ansatz: Ansatz, values: NDArray[np.float64]) -> Minimum:
+    return Minimum(
+        name=name,
+        blocks=tuple(round(size) for size in ansatz.sizes),
+        values=dict(zip(ansatz.names, map(float, values), strict=True)),
+        loss=ansatz.loss(values),
+        gradient_norm=float(np.linalg.norm(ansatz.gradient(values))),
+    )
+
+
+def _branch(kind: Kind, flipped: float, students: float) -> tuple[Ansatz, NDArray[np.float64]]:
+    """Ansatz and unknowns of a family at real p, K."""
+    ansatz = Ansatz((students,) if flipped == students else (students - flipped, flipped))
+    guess = _guess_few_flipped if kind == "I" else _guess_flipped_block
+    values = _try(kind, ansatz, guess(flipped, students))
+    if values is None and kind == "I":
+        values = _follow_in_flipped(flipped, students)
+    if values is None:
+        raise NotConvergedError(
+            f"Newton's method did not reach {kind}({flipped:g}) at students = {students:g}: wrong branch"
+        )
+    return ansatz, values
+
+
+def _try(kind: Kind, ansatz: Ansatz, start: dict[str, float]) -> NDArray[np.float64] | None:
+    """Unknowns reached from ``start`` if they belong to the family, else None."""
+    try:
+        values = ansatz.solve(start_values(ansatz, start), downhill=True)
+    except NotConvergedError:
+        return None
+    return values if _belongs(kind, ansatz, values) else None
+
+
+def _belongs(kind: Kind, ansatz: Ansatz, values: NDArray[np.float64]) -> bool:
+    """Signs of the blocks, and a minimum inside the ansatz (saddles lie between the branches)."""
+    if np.linalg.eigvalsh(ansatz.hessian(values))[0] < _POSITIVE:
+        return False
+    at = dict(zip(ansatz.names, values, strict=True))
+    if len(ansatz.sizes) == 1:
+        return at["d1"] < 0 < at["o1"]
+    signs = at["d1"] > 0 and at["d2"] < 0 < at.get("o2", 1.0) and at["c12"] > 0
+    return signs and (at["c21"] > 0) == (kind == "I") and at["d1"] > 0.25
+
+
+def _guess_few_flipped(flipped: float, students: float) -> dict[str, float]:
+    """Fit to the branch I(p), good for x = p/K away from 1."""
+    x = flipped / students
+    return {
+        "d1": 1.0 - 1.2 * x**4,
+        "o1": -(0.08 + 0.3 * x / (1.0 - x)) / students,
+        "c12": (1.9 + 0.4 * x) / students,
+        "c21": (1.3 + 0.2 * x) / students,
+        "d2": -1.0 + (1.0 - 0.7 * x) / math.sqrt(students),
+        "o2": 1.8 / students,
+    }
+
+
+def _guess_flipped_block(flipped: float, students: float) -> dict[str, float]:
+    """The block of II(q) is close to II(q) at K = q, which is close to -1 + 2/q."""
+    if flipped == students:
+        return {"d1": -1.0 + 2.0 / students, "o1": 2.0 / students}
+    c12 = 0.14 / students * min(flipped / 6.0, 2.0)
+    inner = {"d2": -1.0 + 2.5 / flipped, "o2": 2.0 / flipped}
+    return {"d1": 1.0, "o1": 0.0, "c12": c12, "c21": -0.1 / students, **inner}
+
+
+def _follow_in_flipped(flipped: float, students: float) -> NDArray[np.float64] | None:
+    """I(p) by continuation in real p from I(1), halving the step where Newton's method leaves it."""
+    here, step = 1.0, max(1.0, students / 30.0)
+    ansatz = Ansatz((students - here, here))
+    values = _try("I", ansatz, _guess_few_flipped(here, students))
+    while values is not None:
+        if here == flipped:
+            return values
+        start = {"o2": 1.8 / students, **dict(zip(ansatz.names, values, strict=True))}
+        there = min(here + step, flipped)
+        ahead = Ansatz((students - there, there))
+        reached = _try("I", ahead, start)
+        if reached is None or np.max(np.abs(reached - start_values(ahead, start))) > 0.2:
+            step /= 2.0
+            if step < 1e-3:
+                return None
+        else:
+            here, ansatz, values, step = there, ahead, reached, step * 1.5
+    return None
+
+
+@lru_cache(maxsize=256)
+def _child(flipped: int, students: int) -> Minimum | None:
+    """The child of II(q), or None where the branch has ended."""
+    born = _first_unstable(flipped, students + 4)
+    if born is None:
+        return None
+    size, values = born
+    direction = 1.0 if students > size else -1.0
+    here = float(size)
+    while here != students:
+        here += direction / 8.0
+        values = _solve_child(Ansatz((here - flipped, flipped - 1.0, 1.0)), values)
+        if values is None:
+            return None
+    ansatz = Ansatz((students - flipped, flipped - 1, 1))
+    return _minimum(f"II({flipped - 1}+1)", ansatz, values)
+
+
+@lru_cache(maxsize=64)
+def _first_unstable(flipped: int, largest: int) -> tuple[int, NDArray[np.float64]] | None:
+    """Smallest K where II(q) is unstable against one unit leaving its block, and the child there."""
+    for students in range(flipped + 1, largest + 1):
+        ansatz = Ansatz((students - flipped, flipped - 1, 1))
+        parent = _family("II", flipped, students).values
+        same = {"c13": "c12", "c23": "o2", "d3": "d2", "c31": "c21", "c32": "o2"}
+        values = start_values(ansatz, {**parent, **{name: parent[of] for name, of in same.items()}})
+        eigenvalues, vectors = np.linalg.eigh(ansatz.hessian(values))
+        if eigenvalues[0] < 0:
+            away = vectors[:, 0] / np.sqrt(ansatz.multiplicities)
+            away *= 0.05 * np.sign(away[ansatz.names.index("d3")])
+            child = _solve_child(ansatz, values + away)
+            return None if child is None else (students, child)
+    return None
+
+
+def _solve_child(ansatz: Ansatz, start: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    try:
+        values = ansatz.solve(start, downhill=True, steps=300)
+    except NotConvergedError:
+        return None
+    at = dict(zip(ansatz.names, values, strict=True))
+    apart = at["d2"] + 0.02 < at["d3"] < 0.25 and at["c31"] < 0
+    return values if apart and np.linalg.eigvalsh(ansatz.hessian(values))[0] > _POSITIVE else None
