@@ -308,7 +308,9 @@ def test_without_censoring_survival_is_the_share_still_waiting():
     curve = kaplan_meier(sample, np.ones(20, dtype=bool))
     assert curve.probability == pytest.approx(1 - np.arange(1, 21) / 20)
     assert restricted_mean(sample, np.ones(20, dtype=bool), 50.0) == pytest.approx(sample.mean())
-    assert restricted_mean(sample, np.ones(20, dtype=bool), 7.0) == pytest.approx(np.minimum(sample, 7).mean())
+    assert restricted_mean(sample, np.ones(20, dtype=bool), 7.0) == pytest.approx(
+        np.minimum(sample, 7).mean()
+    )
 
 
 def test_restricted_mean_with_common_end_is_the_mean_of_what_was_watched():

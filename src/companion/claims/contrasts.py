@@ -75,7 +75,8 @@ def judge_contrasts(
     verdicts: dict[str, VerdictName] = {}
     for (name, contrast), p_value in zip(contrasts.items(), adjusted, strict=True):
         counts = {"replicates": contrast.replicates, "minimum_replicates": minimum_seeds}
-        size = judge_interval(contrast.centre, *contrast.interval, criterion_lower=above, strict=True, **counts)
+        low, high = contrast.interval
+        size = judge_interval(contrast.centre, low, high, criterion_lower=above, strict=True, **counts)
         test = judge_p_value(float(p_value), level, **counts)
         tied = size != "not evaluated" and contrast.ties > LARGEST_SHARE_OF_TIES
         # An interval that lies below the criterion refutes it however large the p-value is.

@@ -1,6 +1,7 @@
 """The rules that turn numbers into verdicts. NaN is never a pass."""
 
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 
 from companion.claims.protocol import VerdictName
@@ -33,7 +34,7 @@ def judge_interval(
 
     holds: the interval lies inside the criterion; fails: it lies outside; inconclusive: it straddles an edge,
     or there are too few replicates; not evaluated: a number is missing. The edge belongs to the criterion
-    (">= .95") unless ``strict`` ("> log 1.1"). Raises ValueError for an empty criterion or a reversed interval.
+    (">= .95") unless ``strict`` ("> log 1.1"). Raises ValueError for no criterion or a reversed interval.
 
     >>> judge_interval(0.98, 0.96, 0.99, criterion_lower=0.95)
     'holds'
@@ -49,14 +50,14 @@ def judge_interval(
         raise ValueError(f"lower: {lower} given, allowed is up to upper, {upper}")
     if minimum_replicates is not None and replicates is not None and replicates < minimum_replicates:
         return "inconclusive"
-    floor = -math.inf if criterion_lower is None else criterion_lower
-    ceiling = math.inf if criterion_upper is None else criterion_upper
-    inside, outside = (lower >= floor and upper <= ceiling), (upper < floor or lower > ceiling)
-    if strict:
-        inside = (lower > floor or criterion_lower is None) and (upper < ceiling or criterion_upper is None)
-        outside = (upper <= floor and criterion_lower is not None) or (
-            lower >= ceiling and criterion_upper is not None
-        )
+    below, above = (operator.le, operator.ge) if strict else (operator.lt, operator.gt)
+    outside, inside = False, True
+    if criterion_lower is not None:
+        outside = outside or below(upper, criterion_lower)
+        inside = inside and not below(lower, criterion_lower)
+    if criterion_upper is not None:
+        outside = outside or above(lower, criterion_upper)
+        inside = inside and not above(upper, criterion_upper)
     return "holds" if inside else "fails" if outside else "inconclusive"
 
 
@@ -70,8 +71,8 @@ def judge_p_value(
 ) -> VerdictName:
     """Verdict of a test, whose p-value must be below ``level`` after any Holm correction.
 
-    A p-value above the level refutes nothing and is inconclusive. It fails only where the test of the opposite
-    direction, ``p_opposite``, is below the level.
+    A p-value above the level refutes nothing and is inconclusive. It fails only where the test of the
+    opposite direction, ``p_opposite``, is below the level.
     """
     _check_replicates(replicates, minimum_replicates)
     if p_value is None or math.isnan(p_value) or (p_opposite is not None and math.isnan(p_opposite)):
@@ -100,6 +101,9 @@ def judge_all(verdicts: Sequence[VerdictName] | Mapping[str, VerdictName]) -> Ve
     One failure refutes the whole; otherwise a missing part leaves it not evaluated, then an undecided one
     inconclusive. No parts at all are not evaluated.
     """
-    parts = list(verdicts.values()) if isinstance(verdicts, Mapping) else list(verdicts)
-    order: tuple[VerdictName, ...] = ("fails", "not evaluated", "inconclusive")
-    return next((verdict for verdict in order if verdict in parts), "holds" if parts else "not evaluated")
+    parts = set(verdicts.values() if isinstance(verdicts, Mapping) else verdicts)
+    if "fails" in parts:
+        return "fails"
+    if not parts or "not evaluated" in parts:
+        return "not evaluated"
+    return "inconclusive" if "inconclusive" in parts else "holds"

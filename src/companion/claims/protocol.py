@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.settings.notebook import is_figure_id
 
 VerdictName = Literal["holds", "fails", "inconclusive", "not evaluated"]
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
@@ -16,7 +17,6 @@ VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 PROFILE_ORDER = ("smoke", "laptop", "night", "paper")
 
 _CLAIM_ID = re.compile(r"[a-z][a-z0-9]*_[a-z]\d*[a-z]?_[a-z0-9_]+")
-_FIGURE_ID = re.compile(r"[a-z][a-z0-9]*_[a-z]{1,2}\d+[a-z]?_[a-z0-9_]+")
 
 
 def _check(owner: str, name: str, value: Any, passes: bool, allowed: str) -> None:
@@ -43,15 +43,19 @@ class Regime:
         _check_text(f"regime {self.name!r}", name=self.name, description=self.description)
         _check(f"regime {self.name!r}", "expected", self.expected, self.expected in VERDICTS, str(VERDICTS))
 
+    def found(self, verdict: "VerdictName", value_text: str = "") -> "RegimeVerdict":
+        """What was found in this regime."""
+        return RegimeVerdict(self.name, self.expected, verdict, value_text)
+
 
 @dataclass(frozen=True)
 class Claim:
     """A sentence about the world with the criterion that decides it, written before the deciding run.
 
     ``statement``, ``quantity`` and ``criterion`` may hold LaTeX between dollars. ``profile`` is the one that
-    decides, ``figure`` the id of the figure that shows it, ``source`` the arXiv id of the paper. A change of the
-    criterion takes a new ``version`` (0: a proposal with no measurement behind it yet). ``expected`` is "fails"
-    for a sentence that is registered in order to be refuted. Raises ValueError, naming claim and field.
+    decides, ``figure`` the id of the figure that shows it, ``source`` the arXiv id of the paper. A change of
+    the criterion takes a new ``version`` (0: a proposal with no measurement behind it yet). ``expected`` is
+    "fails" for a sentence that is registered in order to be refuted. Raises ValueError, naming claim and field.
     """
 
     id: str
@@ -69,8 +73,8 @@ class Claim:
 
     def __post_init__(self) -> None:
         owner = f"claim {self.id!r}"
-        _check(owner, "id", self.id, bool(_CLAIM_ID.fullmatch(self.id)), "like p1_c1_discrete_minima")
-        _check(owner, "figure", self.figure, bool(_FIGURE_ID.fullmatch(self.figure)), "like p1_f1_loss_histogram")
+        _check(owner, "id", self.id, bool(_CLAIM_ID.fullmatch(self.id)), "an id like p1_c1_discrete_minima")
+        _check(owner, "figure", self.figure, is_figure_id(self.figure), "an id like p1_f1_loss_histogram")
         _check(owner, "profile", self.profile, self.profile in PROFILE_ORDER, str(PROFILE_ORDER))
         _check(owner, "version", self.version, self.version >= 0, "a whole number >= 0")
         _check(owner, "expected", self.expected, self.expected in ("holds", "fails"), "'holds' or 'fails'")
@@ -122,7 +126,7 @@ class Verdict:
 
     @property
     def seeds(self) -> str:
-        """ "confirmatory" from the reserved root seed, "exploratory" from any other, "none" without."""
+        """Kind of seeds: "confirmatory" from the reserved root seed, "exploratory" from any other, "none" without."""
         if self.root_seed is None:
             return "none"
         return "confirmatory" if self.root_seed == CONFIRMATORY_ROOT else "exploratory"

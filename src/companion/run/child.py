@@ -1,5 +1,6 @@
 """The process of one notebook: papermill and its kernel. ``python -m companion.run.child SPEC.json``."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -94,14 +95,15 @@ class _Guard:
 
     def _signal_kernel(self, number: signal.Signals) -> None:
         if self.kernel is not None:
-            try:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.kernel, number)
-            except (ProcessLookupError, PermissionError):
-                pass
 
     def _end_now(self) -> None:
         self._signal_kernel(signal.SIGKILL)
-        shutil.rmtree(self._spec.sockets, ignore_errors=True)
+        sockets = Path(self._spec.sockets)
+        shutil.rmtree(sockets, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the run removes its folder itself, if it still can
+            sockets.parent.rmdir()
         os._exit(1)
 
 

@@ -1,6 +1,6 @@
 """From the command line to requests: which notebooks, with which parameters, all of it checked first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,9 +9,7 @@ from companion.session.device import resolve_device
 from companion.session.root import project_root
 from companion.settings.notebook import Notebook, list_notebooks, read_notebook
 from companion.settings.problems import Problem, SettingsError, did_you_mean, listed
-from companion.settings.profiles import Parameters, list_profiles, resolve_parameters
-
-_COMMAND_LINE = "command line"
+from companion.settings.profiles import list_profiles, resolve_parameters
 
 
 @dataclass(frozen=True)
@@ -44,129 +42,135 @@ def find_notebooks(names: Sequence[str] = ()) -> list[Notebook]:
 
     Raises SettingsError with everything wrong in any of them, and for names that do not exist.
     """
-    folder = project_root() / "notebooks"
-    paths = {path.stem: path for path in list_notebooks(folder)}
-    wanted = list(dict.fromkeys(Path(name).stem for name in names)) or list(paths)
-    problems = [
-        Problem(_COMMAND_LINE, None, None, "no such notebook", name, listed(list(paths)), did_you_mean(name, paths))
-        for name in wanted
-        if name not in paths
-    ]
-    if not paths:
-        problems = [Problem(str(folder), None, None, "holds no notebook", None, "text notebooks, <name>.py")]
-    found = []
-    for name in sorted((name for name in wanted if name in paths), key=lambda name: (name == "tour", name)):
-        try:
-            found.append(read_notebook(paths[name]))
-        except SettingsError as error:
-            problems += error.problems
+    found, problems = _find(names)
     if problems:
         raise SettingsError(problems)
     return found
 
 
+def _find(names: Sequence[str]) -> tuple[list[Notebook], list[Problem]]:
+    folder = project_root() / "notebooks"
+    paths = {path.stem: path for path in list_notebooks(folder)}
+    if not paths:
+        return [], [Problem(str(folder), None, None, "holds no notebook", None, "text notebooks, <name>.py")]
+    found, problems = [], []
+    wanted = {Path(name).stem for name in names} or set(paths)
+    for name in sorted(wanted, key=lambda name: (name == "tour", name)):
+        try:
+            found.append(read_notebook(folder / f"{name}.py"))
+        except SettingsError as error:
+            problems += error.problems
+    return found, problems
+
+
 def choose(wishes: Wishes) -> Choice:
     """The requests that ``wishes`` come to. Raises SettingsError with all that is wrong in them at once."""
-    notebooks = find_notebooks(wishes.notebooks)
-    problems = _unknown_figures(wishes.only, notebooks)
+    notebooks, problems = _find(wishes.notebooks)
+    if not problems:  # what a notebook that cannot be read would take is not known
+        problems += _unknown_figures(wishes.only, notebooks) + _unknown_overrides(wishes, notebooks)
+    problems += _device_problems(wishes.device, "--device") + _cluster_problems(wishes.cluster, "--cluster")
     if wishes.only:
         notebooks = [notebook for notebook in notebooks if set(notebook.figure_ids) & set(wishes.only)]
-    folder = params_folder()
-    left_out: tuple[str, ...] = ()
+    left_out: list[str] = []
     if not wishes.notebooks:
-        profiles = {notebook.name: list_profiles(notebook.name, folder) for notebook in notebooks}
-        left_out = tuple(name for name, names in profiles.items() if wishes.profile not in names)
+        left_out = [book.name for book in notebooks if wishes.profile not in _profiles(book)]
         if notebooks and len(left_out) == len(notebooks):
-            known = sorted({name for names in profiles.values() for name in names})
-            hint = did_you_mean(wishes.profile, known)
-            message = "no notebook has this profile"
-            problems.append(Problem("--profile", None, None, message, wishes.profile, listed(known), hint))
+            problems.append(_no_profile(wishes.profile, notebooks))
         notebooks = [notebook for notebook in notebooks if notebook.name not in left_out]
-    shared, more = _shared_overrides(wishes, notebooks)
-    problems += more
     requests = []
     for notebook in notebooks:
-        overrides = [text for text in shared if _owner_takes(text, notebook, notebooks)]
         try:
-            parameters = resolve_parameters(notebook, wishes.profile, overrides, params_folder=folder)
+            requests.append(_request(notebook, wishes, is_first=notebook is notebooks[0]))
         except SettingsError as error:
-            problems += [_as_option(problem, wishes) for problem in error.problems]
-            continue
-        device, more = _device(notebook, parameters)
-        problems += more + _cluster_problems(notebook, parameters)
-        only = tuple(name for name in notebook.figure_ids if name in wishes.only)
-        requests.append(Request(notebook, _with_origins(parameters, wishes), device, only))
+            problems += error.problems
     if problems:
         raise SettingsError(dict.fromkeys(problems))
-    return Choice(tuple(requests), left_out)
+    return Choice(tuple(requests), tuple(left_out))
+
+
+def _request(notebook: Notebook, wishes: Wishes, *, is_first: bool) -> Request:
+    """The validated request for one notebook. Raises SettingsError."""
+    overrides = [text for text in wishes.overrides if _takes(notebook, text, is_first=is_first)]
+    options = {"device": wishes.device, "cluster": wishes.cluster}
+    given = {name: value for name, value in options.items() if value is not None}
+    overrides += [f"{name}={value}" for name, value in given.items()]
+    try:
+        parameters = resolve_parameters(notebook, wishes.profile, overrides, params_folder=params_folder())
+    except SettingsError as error:
+        raise SettingsError(_as_option(problem, given) for problem in error.problems) from None
+    origins = parameters.origins | {name: f"--{name}" for name in given}
+    device, cluster = parameters.values["device"], parameters.values["cluster"]
+    problems = _device_problems(device, origins["device"]) + _cluster_problems(cluster, origins["cluster"])
+    if problems:
+        raise SettingsError(problems)
+    only = tuple(name for name in notebook.figure_ids if name in wishes.only)
+    return Request(notebook, replace(parameters, origins=origins), resolve_device(device), only)
+
+
+def _profiles(notebook: Notebook) -> list[str]:
+    return list_profiles(notebook.name, params_folder())
+
+
+def _no_profile(profile: str, notebooks: Sequence[Notebook]) -> Problem:
+    known = sorted({name for notebook in notebooks for name in _profiles(notebook)})
+    hint = did_you_mean(profile, known)
+    return Problem("--profile", None, None, "no notebook has this profile", profile, listed(known), hint)
+
+
+def _takes(notebook: Notebook, override: str, *, is_first: bool) -> bool:
+    """Whether a notebook has the parameter; a slip in the assignment itself is the first one's to report."""
+    name, equals, _ = (part.strip() for part in override.partition("="))
+    return is_first if not equals or not name or name == "profile" else name in notebook.schema
 
 
 def _unknown_figures(only: Sequence[str], notebooks: Sequence[Notebook]) -> list[Problem]:
     known = [name for notebook in notebooks for name in notebook.figure_ids]
     return [
-        Problem(f"--only {name}", None, None, "no such figure", name, listed(known), did_you_mean(name, known))
+        Problem(
+            f"--only {name}", None, None, "no such figure", name, listed(known), did_you_mean(name, known)
+        )
         for name in only
         if name not in known
     ]
 
 
-def _shared_overrides(wishes: Wishes, notebooks: Sequence[Notebook]) -> tuple[list[str], list[Problem]]:
-    """The overrides to hand out, and a problem for each that no notebook has a parameter for."""
-    handed, problems = [], []
+def _unknown_overrides(wishes: Wishes, notebooks: Sequence[Notebook]) -> list[Problem]:
+    """A problem for each ``--set`` that no notebook has a parameter for."""
     known = list(dict.fromkeys(name for notebook in notebooks for name in notebook.schema.names))
-    for text in wishes.overrides:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if equals and name and name not in known and name != "profile":
-            hint = did_you_mean(name, known)
-            problems.append(
-                Problem(f"--set {text}", None, name, "unknown parameter", value, listed(known), hint)
-            )
-        else:
-            handed.append(text)
-    handed += [f"{name}={value}" for name, value in _options(wishes).items()]
-    return handed, problems
+    problems = []
+    for override in wishes.overrides:
+        name, equals, value = (part.strip() for part in override.partition("="))
+        if equals and name and name not in known:
+            hint, place = did_you_mean(name, known), f"--set {override}"
+            problems.append(Problem(place, None, name, "unknown parameter", value, listed(known), hint))
+    return problems
 
 
-def _owner_takes(text: str, notebook: Notebook, notebooks: Sequence[Notebook]) -> bool:
-    """Whether ``notebook`` takes an override: it has the parameter, or it is the one to report a slip."""
-    name, equals, _ = (part.strip() for part in text.partition("="))
-    if not equals or not name or name == "profile":
-        return notebook is notebooks[0]
-    return name in notebook.schema
-
-
-def _options(wishes: Wishes) -> dict[str, str]:
-    """Parameters that have an option of their own."""
-    given = {"device": wishes.device, "cluster": wishes.cluster}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _as_option(problem: Problem, wishes: Wishes) -> Problem:
-    for name, value in _options(wishes).items():
+def _as_option(problem: Problem, given: Mapping[str, str]) -> Problem:
+    """The problem under the option that the user wrote."""
+    for name, value in given.items():
         if problem.file == f"--set {name}={value}":
             return replace(problem, file=f"--{name} {value}")
     return problem
 
 
-def _with_origins(parameters: Parameters, wishes: Wishes) -> Parameters:
-    options = {name: f"--{name}" for name in _options(wishes)}
-    return replace(parameters, origins=parameters.origins | options)
-
-
-def _device(notebook: Notebook, parameters: Parameters) -> tuple[str, list[Problem]]:
-    try:
-        return resolve_device(parameters.values["device"]), []
-    except RuntimeError as error:
-        return "cpu", [Problem(notebook.name, None, None, str(error))]
-
-
-def _cluster_problems(notebook: Notebook, parameters: Parameters) -> list[Problem]:
-    """A problem if the cluster is neither built in, nor an address, nor described by a file."""
-    given, folder = parameters.values["cluster"], params_folder() / "clusters"
-    known = ["inline", "local", *sorted(path.stem for path in folder.glob("*.yaml"))]
-    if given in known or "://" in given:
+def _device_problems(device: str | None, place: str) -> list[Problem]:
+    """A problem if CUDA is demanded and there is none; what is no device at all is the schema's to say."""
+    if device != "cuda":
         return []
-    hint = did_you_mean(given, known)
-    place = parameters.origins["cluster"]
+    try:
+        resolve_device(device)
+    except RuntimeError as error:
+        return [Problem(place, None, None, str(error))]
+    return []
+
+
+def _cluster_problems(cluster: str | None, place: str) -> list[Problem]:
+    """A problem if the cluster is neither built in, nor an address, nor described by a file."""
+    known = ["inline", "local", *sorted(path.stem for path in (params_folder() / "clusters").glob("*.yaml"))]
+    if cluster is None or cluster in known or "://" in cluster:
+        return []
     allowed = f"{listed(known)}, or an address like tcp://host:8786"
-    return [Problem(f"{notebook.name} ({place})", None, "cluster", "no such cluster", given, allowed, hint)]
+    return [
+        Problem(place, None, "cluster", "no such cluster", cluster, allowed, did_you_mean(cluster, known))
+    ]

@@ -11,10 +11,9 @@ from typing import Any, Protocol
 
 from companion.run.follow import EventFile
 from companion.run.interrupts import Stop, listening, shielded
-from companion.run.outcome import Outcome, keep
+from companion.run.outcome import Outcome, Verdicts, keep, read_verdicts, take_verdicts
 from companion.run.plan import Step
 from companion.run.process import NotebookProcess
-from companion.run.record import claims_path
 from companion.run.workplace import Workplace, workplace
 from companion.session import events
 from companion.session.root import project_root
@@ -74,6 +73,7 @@ class _Run:
     audience: Audience
     cores: int
     started: int = 0
+    verdicts_before: dict[str, Verdicts] = field(default_factory=dict)
     running: dict[NotebookProcess, float] = field(default_factory=dict)
 
     def work_through(self, outcomes: Sequence[Outcome]) -> None:
@@ -107,9 +107,14 @@ class _Run:
 
     def _start(self, outcome: Outcome) -> None:
         request = outcome.step.request
-        environment = self._environment(outcome)
-        if not request.only and not self.manner.check_folder:
-            claims_path(request.profile, request.name).unlink(missing_ok=True)
+        try:
+            environment = self._environment(outcome)
+        except Exception as error:  # whatever a scheduler answers; the other notebooks may do without it
+            outcome.fail(type(error).__name__, f"cluster {request.parameters.values['cluster']!r}: {error}")
+            self.audience.ended(outcome)
+            return
+        if self.manner.check_folder:
+            self.verdicts_before[outcome.name] = read_verdicts(request.profile, request.name)
         sockets = self.place.sockets / str(self.started)
         self.started += 1
         self.audience.started(outcome.name)
@@ -119,6 +124,7 @@ class _Run:
         outcome = process.outcome
         outcome.seconds = time.monotonic() - self.running.pop(process)
         process.settle(stop_asked=self.stop.asked)
+        take_verdicts(outcome, restore=self.verdicts_before.get(outcome.name))
         if not outcome.step.request.only and not self.manner.check_folder:
             try:
                 keep(outcome, process.executed)

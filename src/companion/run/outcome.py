@@ -10,9 +10,12 @@ from typing import Any
 from companion.run import record
 from companion.run.plan import Step
 from companion.session import provenance
-from companion.session.files import write_atomically
+from companion.session.files import write_atomically, write_json
 from companion.settings.notebook import Notebook, read_notebook
 from companion.settings.problems import SettingsError
+
+#: What a notebook recorded, by claim id.
+Verdicts = dict[str, dict[str, Any]]
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Outcome:
     keys: dict[str, str] = field(default_factory=dict)
     figures: list[str] = field(default_factory=list)
     claims: list[str] = field(default_factory=list)
+    verdicts: Verdicts = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -47,14 +51,50 @@ class Outcome:
     def fail(self, name: str, message: str, lines: Iterable[str] = ()) -> None:
         """Mark as failed for a reason that is not in a cell."""
         self.status = "failed"
-        self.failure = {"cell": None, "ename": name, "evalue": message, "source": "", "traceback": list(lines)}
+        self.failure = {
+            "cell": None,
+            "ename": name,
+            "evalue": message,
+            "source": "",
+            "traceback": list(lines),
+        }
 
 
 def of_hit(step: Step) -> Outcome:
     """The outcome of a step with nothing to do: what its record says."""
     assert step.record is not None
-    known = step.record
-    return Outcome(step, "hit", 0.0, None, dict(known.keys), list(known.figures), list(known.claims))
+    known, request = step.record, step.request
+    verdicts = read_verdicts(request.profile, request.name)
+    return Outcome(
+        step, "hit", 0.0, None, dict(known.keys), list(known.figures), list(known.claims), verdicts
+    )
+
+
+def read_verdicts(profile: str, notebook: str) -> Verdicts:
+    """What a notebook recorded in its last run at ``profile``; nothing where it recorded none."""
+    try:
+        return json.loads(record.claims_path(profile, notebook).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def take_verdicts(outcome: Outcome, *, restore: Verdicts | None) -> None:
+    """Take what the notebook recorded into its outcome.
+
+    Verdicts that a complete run no longer records leave its file. ``restore`` puts former ones back into
+    the file, for a run that must leave no trace.
+    """
+    request = outcome.step.request
+    path, found = (
+        record.claims_path(request.profile, request.name),
+        read_verdicts(request.profile, request.name),
+    )
+    outcome.verdicts = {name: found[name] for name in outcome.claims if name in found}
+    lasting = restore
+    if lasting is None:
+        lasting = outcome.verdicts if outcome.status == "done" and not request.only else found
+    if lasting != found:
+        write_json(path, lasting)
 
 
 def keep(outcome: Outcome, executed: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from companion.run.record import (
     Identity,
     Record,
+    executed_path,
     failed_path,
     file_digests,
     identify,
@@ -104,9 +105,9 @@ def differences(record: Record, identity: Identity) -> list[str]:
 def missing_results(keys: Mapping[str, str]) -> list[str]:
     """A reason for each stored result that the notebook used and that is no longer in the store."""
     missing = [(key, function) for key, function in keys.items() if Address(function, key).find() is None]
-    reasons = [f"result {key[:12]} ({function}) missing" for key, function in missing[:_MOST_NAMED]]
+    reasons = [f"result {key[:12]} ({function}) is missing" for key, function in missing[:_MOST_NAMED]]
     if len(missing) > _MOST_NAMED:
-        reasons.append(f"{len(missing) - _MOST_NAMED} more results missing")
+        reasons.append(f"{len(missing) - _MOST_NAMED} more results are missing")
     return reasons
 
 
@@ -138,9 +139,11 @@ def _changed_files(record: Record, profile: str) -> list[str]:
     reasons = []
     for name, digest in record.files.items():
         if name not in present:
-            reasons.append(f"{name} missing")
+            reasons.append(f"{name} is missing")
         elif present[name] != digest:
             reasons.append(f"{name} is not the one that this notebook made")
+    if not executed_path(profile, record.notebook).exists():
+        reasons.append("the executed notebook is missing")
     return reasons
 
 

@@ -65,6 +65,8 @@ class NotebookProcess:
 
     def kill(self) -> None:
         """End process and kernel at once."""
+        if self.ended:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError, ValueError):

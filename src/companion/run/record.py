@@ -54,7 +54,9 @@ class Identity:
     def digest(self) -> str:
         """One digest of it all."""
         parameters = json.dumps([self.parameters, self.device], sort_keys=True)
-        return combined({"cells": self.cells, "modules": combined(dict(self.modules)), "parameters": parameters})
+        return combined(
+            {"cells": self.cells, "modules": combined(dict(self.modules)), "parameters": parameters}
+        )
 
 
 def identify(notebook: Notebook, parameters: Mapping[str, Any], device: str) -> Identity:
@@ -113,10 +115,11 @@ def read_record(profile: str, notebook: str) -> Record | None:
 
 
 def left_files(profile: str, notebook: str, figures: Iterable[str]) -> dict[str, Path]:
-    """Every file that a complete run leaves, by the name that a reason calls it."""
+    """Files whose bytes belong to a complete run, by the name that a reason calls them."""
     folder = figures_folder(profile)
-    files = {f"figure {name}{suffix}": folder / (name + suffix) for name in figures for suffix in FIGURE_SUFFIXES}
-    files["the executed notebook"] = executed_path(profile, notebook)
+    files = {
+        f"figure {name}{suffix}": folder / (name + suffix) for name in figures for suffix in FIGURE_SUFFIXES
+    }
     if claims_path(profile, notebook).exists():
         files["the recorded verdicts"] = claims_path(profile, notebook)
     return files

@@ -16,7 +16,7 @@ from companion.settings.schema import COMMON_PARAMETERS, ParameterSchema, parse_
 PARAMETERS_TAG = "parameters"
 
 _FIGURE_ID = re.compile(r"[a-z][a-z0-9]*_[a-z]{1,2}\d+[a-z]?_[a-z0-9_]+")
-_CELL_MARK = re.compile(r"#\s*%%(%*)(\s.*)?")
+_CELL_MARK = re.compile(r"\s*#\s*%%(%*)(\s.*)?")
 _MARK_TAGS = re.compile(r'\btags"?\s*[=:]\s*\[([^\]]*)\]')
 _QUOTED = re.compile(r'"([^"]*)"')
 _HEADING = re.compile(r"#{1,6}\s+(.+?)\s*#*")
@@ -176,12 +176,14 @@ def _source_lines(lines: Sequence[str], cells: Sequence[tuple[str, str]]) -> lis
         if kind == "raw" and cursor > 0 and not starts:  # jupytext keeps an own header as a cell
             starts.append(1)
             continue
-        if not may_lack_mark or _is_mark(lines, _next_line(lines, cursor)):
+        if not may_lack_mark or _is_mark(lines, cursor):
             while cursor < len(lines) and not _is_mark(lines, cursor):
                 cursor += 1
             cursor += 1
         may_lack_mark = False
         start = _next_line(lines, cursor) if source else cursor
+        if kind == "code":  # of blank lines above the code jupytext keeps some, as part of the source
+            start -= source[: len(source) - len(source.lstrip())].count("\n")
         starts.append(start + 1)
         cursor = start + source.count("\n")
     return starts
@@ -199,12 +201,12 @@ def _next_line(lines: Sequence[str], start: int) -> int:
 
 
 def _header_length(lines: Sequence[str]) -> int:
-    """Number of lines of jupytext's YAML header, 0 where there is none."""
+    """Number of lines of jupytext's YAML header with the blank one below it, 0 where there is none."""
     start = _next_line(lines, 0)
     if start < len(lines) and lines[start].strip() == "# ---":
         for index in range(start + 1, len(lines)):
             if lines[index].strip() == "# ---":
-                return index + 1
+                return index + 1 + (not "".join(lines[index + 1 : index + 2]).strip())
     return 0
 
 
@@ -212,5 +214,5 @@ def _normalised(source: str) -> str:
     """Source without comments and layout; as it stands where it is not plain Python (magics)."""
     try:
         return ast.unparse(parse_quietly(source))
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return source.strip()

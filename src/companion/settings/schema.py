@@ -9,7 +9,6 @@ It is parsed, never executed; its defaults are held to the same types as the fil
 
 import ast
 import copy
-import difflib
 import io
 import tokenize
 import warnings
@@ -17,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from companion.settings.problems import Problem, SettingsError, did_you_mean, listed, shown_value
+from companion.settings.problems import Problem, SettingsError, did_you_mean, listed, nearest, shown_value
 from companion.settings.types import PARAMETER_TYPES, describe
 from companion.settings.values import fit
 
@@ -212,13 +211,12 @@ def _literal(name: str, node: ast.expr | None, file: str, line: int) -> tuple[An
 
 def _unknown_type(name: str, type_name: str, statement: ast.AnnAssign, file: str, line: int) -> Problem:
     head = type_name.split("[")[0].rsplit(".", 1)[-1]
-    spelled_like = difflib.get_close_matches(head, PARAMETER_TYPES, n=1, cutoff=0.6)
     if name in COMMON_PARAMETERS:
         likely = COMMON_PARAMETERS[name]
     elif head in _PYTHON_NAMES:
         likely = _likely_type(statement.value) or _PYTHON_NAMES[head]
     else:
-        likely = spelled_like[0] if spelled_like else _likely_type(statement.value)
+        likely = nearest(head, PARAMETER_TYPES) or _likely_type(statement.value)
     hint = f"did you mean `{likely}`?" if likely else None
     allowed = listed(list(PARAMETER_TYPES))
     return Problem(file, line, name, "unknown type", type_name, allowed, hint)

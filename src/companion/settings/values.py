@@ -72,7 +72,7 @@ def _message(kind: str) -> str:
 
 def _remedy(type_name: str, kind: str, value: object) -> str | None:
     """Hint for the slips that are made most often."""
-    if len(shown_value(value)) > _LONGEST_QUOTED:
+    if (isinstance(value, int) and value.bit_length() > 64) or len(shown_value(value)) > _LONGEST_QUOTED:
         return None
     if kind == "literal_error" and isinstance(value, str):
         words = choices(PARAMETER_TYPES[type_name])

@@ -15,6 +15,8 @@ _DISPLAY = r"(?<!\\)\$\$(?P<dollars>.+?)(?<!\\)\$\$|\\\[(?P<brackets>.+?)\\\]"
 _INLINE = r"(?<![\\$])\$(?P<dollar>[^\s$](?:[^$]*?[^\s\\$])??)\$(?!\d)|\\\((?P<parens>.+?)\\\)"
 _FORMULA = re.compile(f"{_DISPLAY}|{_INLINE}", re.DOTALL)
 
+_FROM_FIRST_TO_LAST_SPACE = re.compile(r"\s(?:.*\s)?", re.DOTALL)
+
 # What the converter does not know, in words that it does.
 _SPELLINGS = (
     (re.compile(r"\\(begin|end)\{aligned\}"), r"\\\1{split}"),
@@ -43,8 +45,11 @@ def formula(tex: str, *, display: bool = False) -> Markup:
         root = Converter(display="block" if display else "inline").convert_to_element(_respelled(source))
     except Exception:  # the converter raises a class of its own for each way of being wrong
         return Markup('<code class="tex">{}</code>').format(source)
-    for element in root.iter():
+    for element in list(root.iter()):
         _mend(element)
+    first = next(iter(root[0]), root)
+    if first.tag == "mo":
+        first.set("lspace", "0em")  # a sign with nothing to its left
     root.set("alttext", source)
     return Markup(tostring(root, encoding="unicode"))
 
@@ -55,10 +60,18 @@ def text_with_formulas(text: str) -> Markup:
     >>> text_with_formulas("a < b costs $5")
     Markup('a &lt; b costs $5')
     """
-    return Markup("").join(
-        formula(piece, display=kind == "block") if kind else escape(piece.replace(r"\$", "$"))
-        for piece, kind in _pieces(text)
-    )
+    html, word = Markup(), []
+    for piece, kind in _pieces(text):
+        if kind:
+            word.append(formula(piece, display=kind == "block"))
+            continue
+        spaced = _FROM_FIRST_TO_LAST_SPACE.search(piece)
+        if spaced is None:
+            word.append(escape(piece))
+            continue
+        html += _together([*word, escape(piece[: spaced.start()])]) + escape(spaced[0])
+        word = [escape(piece[spaced.end() :])]
+    return html + _together(word)
 
 
 def text_without_formulas(text: str) -> str:
@@ -67,7 +80,7 @@ def text_without_formulas(text: str) -> str:
     >>> text_without_formulas(r"Loss against $\lambda_{min}$")
     'Loss against lambda_min'
     """
-    words = (_spoken(piece) if kind else piece.replace(r"\$", "$") for piece, kind in _pieces(text))
+    words = (_spoken(piece) if kind else piece for piece, kind in _pieces(text))
     return " ".join("".join(words).split())
 
 
@@ -75,11 +88,17 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
     """The pieces of ``text`` with their kind: "block", "inline", or "" for what is no formula."""
     start = 0
     for match in _FORMULA.finditer(text):
-        yield text[start : match.start()], ""
+        yield text[start : match.start()].replace(r"\$", "$"), ""
         block = match["dollars"] or match["brackets"]
         yield (block, "block") if block else (match["dollar"] or match["parens"], "inline")
         start = match.end()
-    yield text[start:], ""
+    yield text[start:].replace(r"\$", "$"), ""
+
+
+def _together(pieces: list[Markup]) -> Markup:
+    """Pieces of one word: no line ends between a formula and the bracket or comma that touches it."""
+    inside = Markup().join(pieces)
+    return Markup('<span class="together">{}</span>').format(inside) if sum(map(bool, pieces)) > 1 else inside
 
 
 def _respelled(tex: str) -> str:
@@ -101,12 +120,31 @@ def _mend(element: Element) -> None:
         text = "∼" if text == "~" else text
         if unicodedata.category(text) in ("Sm", "Ps", "Pe"):
             element.tag = "mo"
-    elif element.tag == "mo" and text == "∞":
-        element.tag = "mi"
+    elif element.tag == "mo":
+        _mend_operator(element, text)
     elif element.tag == "mn" and element.get("mathvariant") == "double-struck" and text.isdigit():
         text = "".join(chr(_DOUBLE_STRUCK_ZERO + int(digit)) for digit in text)
     elif element.tag == "mspace":
         width = element.get("width", "0em")
         element.set("width", _SPACES.get(width, width))
+    elif element.tag in ("msup", "msub", "msubsup") and len(element) and element[0].get("minsize"):
+        _wrap_first(element)  # a large bracket with an exponent stretches only in a row of its own
     element.text = text or None
     element.attrib.pop("href", None)
+
+
+def _wrap_first(element: Element) -> None:
+    row = Element("mrow")
+    row.append(element[0])
+    element[0] = row
+
+
+def _mend_operator(element: Element, text: str) -> None:
+    if text == "∞":
+        element.tag = "mi"
+    elif text in ("|", "‖"):  # browsers take a closing bar for a relation
+        element.set("lspace", "0em")
+        element.set("rspace", "0em")
+    elif len(text) > 1 and text[0].isalpha():  # max, sign: no wider than TeX sets them
+        element.set("lspace", "0.08em")
+        element.set("rspace", "0.06em")

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from companion.claims.protocol import VerdictName, is_unexpected
+
 
 class _Lenient(BaseModel):
     """Unknown fields are ignored, so that older and newer files are both readable."""
@@ -44,18 +46,24 @@ class RunRecord(_Lenient):
 
 
 class RegimeEntry(_Lenient):
-    """The verdict on one registered failing regime of a claim."""
+    """What was found in one registered regime of a claim."""
 
     name: str
     description: str = ""
-    expected: str = "fails"
-    verdict: str = "not evaluated"
+    expected: VerdictName = "fails"
+    verdict: VerdictName = "not evaluated"
     value_text: str = ""
 
     @property
     def unexpected(self) -> bool:
-        """Judged, and not as registered."""
-        return self.verdict in ("holds", "fails") and self.verdict != self.expected
+        return is_unexpected(self.verdict, self.expected)
+
+
+class CriterionWas(_Lenient):
+    """A criterion before it changed."""
+
+    criterion: str | None = None
+    version: int | None = None
 
 
 class ClaimEntry(_Lenient):
@@ -65,32 +73,49 @@ class ClaimEntry(_Lenient):
     statement: str = ""
     quantity: str = ""
     criterion: str = ""
-    version: int | str = ""
+    version: int = 0
     digest: str = ""
+    criterion_changed: bool = False
+    criterion_was: CriterionWas = CriterionWas()
     source: str = ""
     note: str = ""
     figure: str = ""
     deterministic: bool = False
+    expected: VerdictName = "holds"
     deciding_profile: str = ""
-    verdict: str = "not evaluated"
+    decides: bool = False
+    verdict: VerdictName = "not evaluated"
     value: float | None = None
     interval: tuple[float, float] | None = None
     value_text: str = ""
     replicates: int | None = None
-    root_seed: int | str | None = None
+    seeds: str = "none"
     regimes: tuple[RegimeEntry, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @field_validator("notes", mode="before")
-    @classmethod
-    def _several(cls, value: object) -> object:
-        return [value] if isinstance(value, str) and value else value or []
+    @property
+    def unexpected(self) -> bool:
+        """Whether the claim itself (not one of its regimes) is decided otherwise than registered."""
+        return is_unexpected(self.verdict, self.expected)
+
+    @property
+    def surprises(self) -> int:
+        """How often the verdict is not the registered one, in the claim and its regimes."""
+        return sum(found.unexpected for found in (self, *self.regimes))
+
+    @property
+    def kind(self) -> str:
+        """Deterministic, confirmatory or exploratory; empty where no seed was used yet."""
+        if self.deterministic:
+            return "deterministic"
+        return "" if self.seeds == "none" else self.seeds
 
 
 class Failure(_Lenient):
     """The cell that stopped a notebook."""
 
-    cell: int | str | None = None
+    cell: int | None = None
+    line: int | None = None
     ename: str = ""
     evalue: str = ""
     source: str = ""
@@ -106,21 +131,11 @@ class Attempt(_Lenient):
     """What the last run said about one notebook."""
 
     name: str
-    status: str = ""
-    reason: str = ""
-    seconds: float | None = None
     figures: tuple[str, ...] = ()
     failure: Failure | None = None
-
-    @field_validator("reason", mode="before")
-    @classmethod
-    def _sentence(cls, value: object) -> object:
-        return "; ".join(map(str, value)) if isinstance(value, list | tuple) else value or ""
 
 
 class Summary(_Lenient):
     """The last run at a profile."""
 
-    started: float | None = None
-    seconds: float | None = None
     notebooks: tuple[Attempt, ...] = ()

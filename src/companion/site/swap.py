@@ -4,12 +4,13 @@ import contextlib
 import ctypes
 import errno
 import os
-import secrets
 import shutil
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from companion.session.files import temporary_name
 
 _HOUR = 3600.0
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -23,7 +24,7 @@ def replaced_folder(target: Path) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target)
-    fresh = _beside(target)
+    fresh = temporary_name(target)
     fresh.mkdir()
     try:
         yield fresh
@@ -38,7 +39,7 @@ def _put_in_place(fresh: Path, target: Path) -> None:
         return
     if _exchange(fresh, target):
         return
-    aside = _beside(target)  # a file system without exchange: for an instant there is no folder
+    aside = temporary_name(target)  # a file system without exchange: for an instant there is no folder
     target.rename(aside)
     fresh.rename(target)
     shutil.rmtree(aside, ignore_errors=True)
@@ -62,10 +63,6 @@ def _exchange(first: Path, second: Path) -> bool:
     if number in _UNSUPPORTED:
         return False
     raise OSError(number, os.strerror(number), str(first), None, str(second))
-
-
-def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
 
 
 def _remove_leftovers(target: Path) -> None:

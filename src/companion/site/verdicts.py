@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.claims.display import SYMBOLS
 from companion.site.inventory import natural_order, profile_order
 from companion.site.papers import paper_of, paper_order
 from companion.site.records import ClaimEntry
-
-#: The four verdicts with a symbol each, so that none is told by colour alone.
-SYMBOLS = {"holds": "✓", "fails": "✗", "inconclusive": "◐", "not evaluated": "○"}
 
 Claims = Mapping[str, Mapping[str, ClaimEntry]]
 """Claim entries by profile and claim id."""
@@ -29,20 +26,12 @@ class ClaimRow:
         return self.entry.id
 
     @property
-    def kind(self) -> str:
-        return kind_of(self.entry)
-
-    @property
-    def decided(self) -> bool:
-        """Whether the verdict comes from the profile that decides the claim."""
-        return self.profile == self.entry.deciding_profile
-
-
-def kind_of(entry: ClaimEntry) -> str:
-    """Deterministic, confirmatory (run from the reserved root seed) or exploratory."""
-    if entry.deterministic:
-        return "deterministic"
-    return "confirmatory" if str(entry.root_seed) == str(CONFIRMATORY_ROOT) else "exploratory"
+    def standing(self) -> str:
+        """Whether this verdict decides the claim, in words."""
+        entry = self.entry
+        if entry.decides or not entry.deciding_profile:
+            return f"decided at {self.profile}"
+        return f"seen at {self.profile}, decided at {entry.deciding_profile}"
 
 
 def short_name(identifier: str) -> str:
@@ -70,9 +59,10 @@ def measured(entry: ClaimEntry) -> str:
 
 
 def claim_rows(claims: Claims, tracked: Claims) -> list[ClaimRow]:
-    """One row per claim, by paper: the verdict of its deciding profile, or of the first one that has any.
+    """One row per claim, by paper: the verdict that decides it, else that of the first profile with any.
 
     ``tracked`` holds the entries under version control; a criterion that differs from them is marked.
+    Without them the marks count that the run left in the entries.
     """
     profiles: dict[str, list[str]] = {}
     for profile in sorted(claims, key=profile_order):
@@ -99,15 +89,21 @@ def counted(verdicts: list[str]) -> dict[str, int]:
 
 def _row(identifier: str, profiles: list[str], claims: Claims, tracked: Claims) -> ClaimRow:
     found = {profile: claims[profile][identifier] for profile in profiles}
-    profile = next((name for name in profiles if found[name].deciding_profile == name), profiles[0])
+    exact = (name for name in profiles if found[name].deciding_profile == name)
+    larger = (name for name in profiles if found[name].decides)
+    profile = next(exact, None) or next(larger, profiles[0])
     others = tuple((name, entry.verdict) for name, entry in found.items() if name != profile)
-    before = tracked.get(profile, {}).get(identifier)
-    return ClaimRow(found[profile], profile, others, _change(before, found[profile]))
+    return ClaimRow(found[profile], profile, others, _change(found[profile], tracked.get(profile)))
 
 
-def _change(before: ClaimEntry | None, now: ClaimEntry) -> str:
-    if before is None or before.digest == now.digest:
+def _change(now: ClaimEntry, tracked: Mapping[str, ClaimEntry] | None) -> str:
+    if tracked is None:
+        changed, version = now.criterion_changed, now.criterion_was.version
+    else:
+        before = tracked.get(now.id, now)
+        changed, version = before.digest != now.digest, before.version
+    if not changed:
         return ""
-    if before.version == now.version:
+    if version == now.version:
         return f"criterion changed, still version {now.version}"
-    return f"criterion changed: version {before.version} → {now.version}"
+    return f"criterion changed: version {version} → {now.version}"

@@ -1,0 +1,151 @@
+# %% [markdown]
+# # Local minima of two-layer ReLU networks
+#
+# A student network $f_W(x)=\sum_{k=1}^{K}\mathrm{ReLU}(w_k\cdot x)$ learns a teacher of the same form with $M$
+# orthonormal rows $v_m$ from Gaussian inputs $x\sim N(0,I_d)$. How does gradient descent fail? Not diffusely:
+# for $K=M$ its endpoints pile up on a short list of losses, each the loss of an exactly known,
+# block-symmetric configuration ([arXiv:2604.09412](https://arxiv.org/abs/2604.09412)).
+#
+# Everything rests on the population loss in closed form. With overlaps $Q=WW^\top$, $R=WV^\top$, $T=VV^\top$
+# and $\kappa(a,b)=\mathbb{E}[(a\cdot x)_+(b\cdot x)_+]=\frac{1}{2\pi}\left(|a||b|\sin\theta+(\pi-\theta)\,a\cdot b\right)$,
+#
+# $$L(W)=\frac12\left[\sum_{kl}\kappa(w_k,w_l)-2\sum_{km}\kappa(w_k,v_m)+\sum_{mn}\kappa(v_m,v_n)\right],
+# \qquad \nabla_W L=A\,W-B\,V .$$
+#
+# All losses below carry this factor $\frac12$, and rows of $W$ have norms of order one
+# (the paper's are larger by $\sqrt d$; overlaps and losses are the same).
+
+# %%
+import companion.session
+from companion.claims import relu_landscape as claims
+from companion.claims.register import record, table
+from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.figures import relu_landscape as figures
+from companion.figures.save import save
+from companion.settings.types import Cluster, Count, Counts, Device, Positive, Profile, Seed
+from companion.studies import relu_landscape as study
+
+# %% tags=["parameters"]
+profile: Profile = "laptop"  # parameter file that these values come from
+device: Device = "auto"  # where tensors live; this notebook computes on the CPU
+cluster: Cluster = "local"  # who works on the blocks of a sweep
+seed: Seed = 0  # root of the random starts shown in the figures
+students: Counts = [6, 8, 10]  # sizes K = M of the loss histogram
+initialisations: Counts = [1000, 1000, 500]  # random starts at each of these sizes
+overlap_students: Count = 10  # size at which the overlap matrices are shown
+largest_spectrum: Count = 20  # largest K whose full Hessian is diagonalised
+largest_students: Count = 10000  # largest K of the reduced equations
+claim_students: Counts = [10, 12]  # sizes K = M on which the claim about discrete minima is judged
+claim_initialisations: Count = 200  # random starts at each of them
+regime_students: Count = 19  # a size at which three-block children of the families appear
+regime_initialisations: Count = 120  # random starts at this size
+teacher_correlation: Positive = 0.1  # overlap of two teacher rows in the regime without orthogonality
+
+# %%
+run = companion.session.here("p1_relu_landscape", locals())
+run
+
+# %% [markdown]
+# ## Gradient descent ends on a discrete set of losses
+#
+# From $W_{ka}\sim N(0,1/d)$ we follow gradient descent with step $2/K$ until $\|\nabla L\|<10^{-7}$. Dashed lines are
+# no fit: they are the losses of families I($p$), with $p$ flipped units, and II($q$), with a flipped block
+# of $q$ units, solved by Newton's method inside their invariant subspace.
+
+# %% tags=["p1_f1_loss_histogram"]
+histogram = study.loss_histogram(students, initialisations, seed)
+save(
+    "p1_f1_loss_histogram",
+    figures.loss_histogram(histogram),
+    histogram,
+    title="Gradient descent ends on discrete losses",
+    caption="Losses at the end of gradient descent from random starts, $K=M=d$. Dashed: family losses from "
+    "Newton's method. Every spurious endpoint sits on one of them; the rest found the teacher ($L=0$, share given).",
+    equation=r"L=\frac{1}{2}\,\mathbb{E}_x\left[\left(f_W(x)-f_V(x)\right)^2\right]",
+    claims=["p1_c1_discrete_minima"],
+)
+
+# %% [markdown]
+# The bars stand on the lines, and only on them. I(1), one student pointing away from its teacher unit, takes
+# nearly all failures at small $K$; with growing $K$ families with more flipped units share the harvest.
+#
+# **Judged on its own seeds.** The claim is that spurious endpoints belong to the listed families: same loss to
+# $10^{-7}$ *and* same blocks to $10^{-5}$ after polishing. Beside it stand three regimes where it should break.
+
+# %% tags=["p1_f1_loss_histogram"]
+matches = study.family_matches(
+    claim_students,
+    claim_initialisations,
+    regime_students,
+    regime_initialisations,
+    teacher_correlation,
+    CONFIRMATORY_ROOT,
+)
+record(claims.discrete_minima(matches), claims.DISCRETE_MINIMA)
+
+# %% [markdown]
+# ## What the minima look like
+#
+# One representative of each family, students and teacher units permuted to block form. An aligned student
+# ($R_{kk}\approx1$) has found its unit. A flipped one points *away* from its unit and leans on all the others:
+# the sum of the aligned students makes up for the direction that it misses.
+
+# %% tags=["p1_f2_overlap_matrices"]
+overlaps = study.family_overlaps(overlap_students)
+save(
+    "p1_f2_overlap_matrices",
+    figures.overlap_matrices(overlaps),
+    overlaps,
+    title="Overlap matrices of the families",
+    caption="Overlaps $R=WV^\\top$ with the teacher (top) and $Q=WW^\\top$ among students (bottom) at the critical points "
+    f"of five families, $K=M={overlap_students}$. Rows and columns are permuted to block form; aligned units come first.",
+    equation=r"A(Q,R)\,R=B(Q,R)\,T",
+)
+
+# %% [markdown]
+# ## How bad they are, and how it scales
+#
+# In the block ansatz the loss costs the same at any width, so families can be followed to $K=10^4$.
+# Family I costs a constant per flipped unit and vanishes, $K L/p\to\frac12-\frac{2}{\pi^2}$. Family II($K$), where
+# every unit is flipped, keeps a loss of order one, $L\to\frac12-\frac1\pi$.
+
+# %% tags=["p1_f3_loss_against_width"]
+widths = study.losses_against_width(largest_spectrum, largest_students)
+save(
+    "p1_f3_loss_against_width",
+    figures.loss_against_width(widths),
+    widths,
+    title="Loss of the families against width",
+    caption="Left: loss against $K=M$; filled markers are minima, hollow ones saddles (full Hessian), lines come from the "
+    "reduced equations. Right: loss per flipped unit of family I, times $K$. Grey: the asymptotes.",
+    equation=r"K\,L_{I(p)}/p\to\frac{1}{2}-\frac{2}{\pi^2},\qquad L_{II(K)}\to\frac{1}{2}-\frac{1}{\pi}",
+)
+
+# %% [markdown]
+# ## When they become minima
+#
+# In $d$ dimensions the spectrum of the Hessian consists of its $KM$ eigenvalues inside the teacher's span and of the $K$
+# eigenvalues of $A$, each $d-M$ times. So one small computation decides stability at any $d$: a family is a minimum
+# where both curves are positive. Each I($p$) is born a saddle and turns into a minimum at its own width.
+
+# %% tags=["p1_f4_stability"]
+stability = study.stability(largest_spectrum)
+save(
+    "p1_f4_stability",
+    figures.stability(stability),
+    stability,
+    title="Stability windows of the families",
+    caption="Smallest eigenvalue of the Hessian inside the span of the teacher (left) and across it (right) against $K=M$. "
+    "Filled: minimum; hollow: saddle. Crosses: zero crossings, interpolated between integer widths.",
+    equation=r"\mathrm{spec}\,\nabla^2L=\mathrm{spec}\,H_\parallel\ \cup\ \left(\mathrm{spec}\,A\right)^{d-M}",
+    claims=["p1_c2_stability_windows"],
+)
+
+# %% tags=["p1_f4_stability"]
+record(claims.stability_windows(stability), claims.STABILITY_WINDOWS)
+
+# %% [markdown]
+# ## What was claimed, and what we find
+
+# %%
+table()

@@ -1,0 +1,169 @@
+"""Claims on the landscape of two-layer ReLU networks (arXiv:2604.09412), their criteria and verdicts."""
+
+import json
+
+import xarray as xr
+
+from companion.analysis.statistics import wilson_interval
+from companion.claims.judging import judge_all, judge_exact, judge_interval
+from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName
+
+SOURCE = "2604.09412"
+LEAST_SHARE = 0.95
+LEAST_ENDPOINTS = 100
+
+DISCRETE_MINIMA = Claim(
+    id="p1_c1_discrete_minima",
+    statement="At $K=M$ the spurious endpoints of gradient descent belong to the listed families I($p$), II($q$) "
+    "and their three-block children.",
+    quantity=r"Share of converged spurious runs whose polished endpoint has the loss of a listed family to $10^{-7}$ "
+    r"and its blocks to $10^{-5}$.",
+    criterion=r"Lower end of the 95 % Wilson interval at least .95, from at least 100 endpoints at $K=10$ and $12$ "
+    "together; unmatched endpoints are listed.",
+    version=1,
+    profile="laptop",
+    figure="p1_f1_loss_histogram",
+    deterministic=False,
+    source=SOURCE,
+    regimes=(
+        Regime("stopped early", r"descent stopped at $\|\nabla L\|<10^{-5}$, endpoints taken as they are"),
+        Regime("without children", r"$K\geq19$ with the three-block children left out of the list"),
+        Regime("correlated teacher", "teacher rows that overlap: the families are those of orthogonal ones"),
+    ),
+)
+
+STABILITY_WINDOWS = Claim(
+    id="p1_c2_stability_windows",
+    statement="Families become minima at their own width: I(1), I(2), I(3) at $K=6$, $8$, $10$; II(6) is a minimum "
+    r"for $6\leq K\leq17$.",
+    quantity=r"Sign of $\min(\lambda_{\min}(H_\parallel),\lambda_{\min}(A))$ of each family at each $K$.",
+    criterion=r"Every sign right up to $K=20$, and the eigenvalues at the onsets equal to the reference to $10^{-5}$.",
+    version=1,
+    profile="laptop",
+    figure="p1_f4_stability",
+    deterministic=True,
+    source=SOURCE,
+    regimes=(
+        Regime("I(1) at K = 5", "one width below its onset, I(1) is a saddle"),
+        Regime("II(7) at K = 20", "II(7) has lost its stability to its three-block child"),
+    ),
+)
+
+#: Widths K at which the claim says that a family is a minimum, within K <= 20.
+_WINDOWS = {"I(1)": (6, 20), "I(2)": (8, 20), "I(3)": (10, 20), "II(6)": (6, 17)}
+#: Reference values of the smallest eigenvalue in the teacher's span, from an independent computation.
+_REFERENCES = {
+    ("I(1)", 5): -0.007702,
+    ("I(1)", 6): 0.004700,
+    ("I(2)", 7): -0.004588,
+    ("I(2)", 8): 0.003343,
+    ("I(3)", 10): 0.004049,
+    ("II(6)", 6): 0.001504,
+    ("II(6)", 8): 0.001793,
+    ("II(6)", 10): 0.001997,
+}
+_REFERENCE_TOLERANCE = 1e-5
+_LARGEST_WIDTH = 20
+
+
+def discrete_minima(matches: xr.Dataset) -> Verdict:
+    """Verdict on `DISCRETE_MINIMA` from the stored study ``family_matches``."""
+    settings = json.loads(matches.attrs["claim_settings"])
+    together = matches.sel(setting=settings)
+    spurious, unmatched = int(together.spurious.sum()), int(together.unmatched.sum())
+    share, (lower, upper), verdict = _share_matched(spurious, unmatched, LEAST_ENDPOINTS)
+    regimes = [_regime_verdict(matches, regime) for regime in DISCRETE_MINIMA.regimes]
+    strays = json.loads(matches.attrs["unmatched_losses"])
+    unconverged = int((together.initialisations - together.converged).sum())
+    polished = matches.sel(setting="stopped early, polished")
+    return Verdict(
+        DISCRETE_MINIMA.id,
+        verdict,
+        value=share,
+        interval=(lower, upper),
+        value_text=f"{spurious - unmatched} of {spurious} ({lower:.3f} to {upper:.3f})",
+        replicates=spurious,
+        root_seed=int(matches.attrs["root_seed"]),
+        regimes=tuple(regimes),
+        notes=(
+            f"unmatched losses: {', '.join(loss for name in settings for loss in strays[name]) or 'none'}",
+            f"runs not converged: {unconverged} of {int(together.initialisations.sum())}",
+            "the endpoints stopped early differ from the families in their blocks only for lack of polish: after "
+            f"Newton's method {int(polished.spurious - polished.unmatched)} of {int(polished.spurious)} match",
+        ),
+    )
+
+
+def _share_matched(
+    spurious: int, unmatched: int, least: int
+) -> tuple[float, tuple[float, float], VerdictName]:
+    if spurious == 0:
+        return float("nan"), (float("nan"), float("nan")), "not evaluated"
+    share = 1 - unmatched / spurious
+    lower, upper = wilson_interval(spurious - unmatched, spurious)
+    verdict = judge_interval(
+        share, lower, upper, criterion_lower=LEAST_SHARE, replicates=spurious, minimum_replicates=least
+    )
+    return share, (lower, upper), verdict
+
+
+def _regime_verdict(matches: xr.Dataset, regime: Regime) -> RegimeVerdict:
+    row = matches.sel(setting=regime.name)
+    spurious, unmatched = int(row.spurious), int(row.unmatched)
+    # Fewer endpoints than the claim needs can still refute it: the interval says how sure that is.
+    _, (lower, upper), verdict = _share_matched(spurious, unmatched, least=1)
+    text = f"{spurious - unmatched} of {spurious} at K = {int(row.students)} ({lower:.3f} to {upper:.3f})"
+    return RegimeVerdict(regime.name, regime.expected, verdict, text)
+
+
+def stability_windows(stability: xr.Dataset) -> Verdict:
+    """Verdict on `STABILITY_WINDOWS` from the stored study ``stability``."""
+    smallest = _smallest(stability)
+    widths = [int(width) for width in stability.students]
+    missing = _LARGEST_WIDTH not in widths
+    wrong = [
+        f"{name} at K = {width}"
+        for name, (first, last) in _WINDOWS.items()
+        for width in widths
+        if (value := _at(smallest, name, width)) is not None and (value > 0) != (first <= width <= last)
+    ]
+    errors = {
+        f"{name} at K = {width}": abs(value - reference)
+        for (name, width), reference in _REFERENCES.items()
+        if (value := _at(stability.hessian_min, name, width)) is not None
+    }
+    largest = max(errors.values(), default=float("nan"))
+    verdict = judge_exact(not wrong and largest <= _REFERENCE_TOLERANCE, [largest])
+    return Verdict(
+        STABILITY_WINDOWS.id,
+        "not evaluated" if missing else judge_all([verdict]),
+        value=None if missing else float(len(wrong)),
+        value_text=f"{len(wrong)} wrong signs; eigenvalues within {largest:.1e} of the reference",
+        regimes=(
+            _is_minimum(smallest, "I(1)", 5, STABILITY_WINDOWS.regimes[0]),
+            _is_minimum(smallest, "II(7)", 20, STABILITY_WINDOWS.regimes[1]),
+        ),
+        notes=((f"wrong: {', '.join(wrong)}",) if wrong else ())
+        + ((f"needs widths up to {_LARGEST_WIDTH}",) if missing else ()),
+    )
+
+
+def _smallest(stability: xr.Dataset) -> xr.DataArray:
+    return stability.hessian_min.where(
+        stability.hessian_min < stability.transverse_min, stability.transverse_min
+    ).where(stability.hessian_min.notnull())
+
+
+def _at(values: xr.DataArray, name: str, width: int) -> float | None:
+    """Value of a family at a width; None where it was not computed or does not exist."""
+    if width not in values.students:
+        return None
+    value = float(values.sel(family=name, students=width))
+    return None if value != value else value
+
+
+def _is_minimum(smallest: xr.DataArray, name: str, width: int, regime: Regime) -> RegimeVerdict:
+    value = _at(smallest, name, width)
+    verdict = judge_exact(value is not None and value > 0, [value])
+    text = "" if value is None else f"smallest eigenvalue {value:.2e}"
+    return RegimeVerdict(regime.name, regime.expected, verdict, text)

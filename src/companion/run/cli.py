@@ -1,0 +1,82 @@
+"""The command line of run_all.py."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from companion.session.root import project_root
+
+# Everything else is imported where it is used: --help and a wrong option should not wait for it.
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command()
+def run(
+    notebooks: Annotated[list[str] | None, typer.Argument(help="Notebooks to run; all by default.")] = None,
+    profile: Annotated[
+        str, typer.Option(help="Parameter files to use: smoke, laptop, night, paper …")
+    ] = "laptop",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set one parameter; repeatable.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="FIGURE", help="Draw this figure only; repeatable.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Notebooks at once.")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(help="inline, local, or an address like tcp://host:8786.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda: where tensors are computed.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compute stored results again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why, and stop.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 if a claim fails or could not be evaluated.")
+    ] = False,
+    list_only: Annotated[bool, typer.Option("--list", help="Say what there is, and stop.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare newly made figures and verdicts with the tracked ones.")
+    ] = False,
+) -> None:
+    """Bring figures, verdicts and gallery up to date; what has not changed is not run again.
+
+    Exit codes: 0 done, 1 something failed to run, 2 bad input, 3 --strict and a claim fails or could not
+    be evaluated, 130 interrupted. Stored results: run_all.py store --help.
+    """
+    from companion.run.choose import Wishes
+    from companion.settings.problems import SettingsError
+
+    wishes = Wishes(notebooks or (), profile, overrides or (), only or (), device, cluster)
+    try:
+        if list_only:
+            from companion.run.listing import print_list
+
+            print_list(wishes.notebooks, profile)
+            raise typer.Exit
+        from companion.run.conduct import Ways, conduct
+
+        raise typer.Exit(conduct(wishes, Ways(jobs, force, dry_run, strict, check)))
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on ``arguments`` (those of the process by default) and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        root = project_root()
+    except FileNotFoundError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(2) from None
+    # The user's own modules lie beside run_all.py or beside the notebooks; plan and workers find them as kernels do.
+    sys.path[:0] = [str(path) for path in (root, root / "notebooks") if str(path) not in sys.path]
+    if given[:1] == ["store"]:
+        from companion.store.commands import app as store
+
+        store(given[1:], prog_name="run_all.py store")
+    else:
+        app(given, prog_name="run_all.py")

@@ -1,0 +1,108 @@
+"""One run from the user's wishes to the exit code."""
+
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from companion.run import check, gallery, report, verdicts
+from companion.run.choose import Wishes, choose
+from companion.run.execute import Manner, execute
+from companion.run.follow import audience, duration
+from companion.run.outcome import Outcome, of_hit
+from companion.run.plan import Step, make_plan
+from companion.settings.problems import shown_path
+
+DONE, FAILED, BAD_INPUT, CLAIMS, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a run goes about it."""
+
+    jobs: int = 1
+    force: bool = False
+    dry_run: bool = False
+    strict: bool = False
+    check: bool = False
+
+
+def console() -> Console:
+    """Standard output; lines are never cut where it is not a terminal."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=160, no_color=True)
+
+
+def conduct(wishes: Wishes, ways: Ways) -> int:
+    """Plan, execute and report; the exit code. Raises SettingsError before any work where wishes are wrong."""
+    started, clock, out = time.time(), time.monotonic(), console()
+    choice = choose(wishes)
+    for name in choice.left_out:
+        report.line(out, f"{name}: left out, it has no profile {wishes.profile!r}")
+    steps = make_plan(choice.requests, because="--check" if ways.check else "--force" if ways.force else None)
+    report.print_plan(out, steps)
+    if ways.dry_run:
+        return DONE
+    outcomes = _execute(steps, wishes.profile, ways, out)
+    report.print_failures(out, outcomes)
+    if ways.check:
+        agree = check.report_differences(out, wishes.profile, outcomes)
+        return _code(outcomes, strict=ways.strict) or (DONE if agree else FAILED)
+    code = _code(outcomes, strict=ways.strict)
+    try:
+        verdicts.merge(wishes.profile, outcomes)
+    except ValueError as error:
+        report.line(out, f"verdicts not merged: {error}")
+        code = code or FAILED
+    report.print_table(out, outcomes)
+    seconds = time.monotonic() - clock
+    report.write_summary(wishes.profile, outcomes, started=started, seconds=seconds)
+    if code == INTERRUPTED:
+        report.line(out, f"\ninterrupted after {duration(seconds)}; finished results are kept.")
+        report.line(out, f"The same command goes on from there: {_command()}")
+        return code
+    return _show_gallery(out) or code
+
+
+def _execute(steps: Sequence[Step], profile: str, ways: Ways, out: Console) -> list[Outcome]:
+    """Outcomes of all steps, in their order; nothing is started where nothing is to do."""
+    to_do = [step for step in steps if not step.hit]
+    outcomes = {step.request.name: of_hit(step) for step in steps if step.hit}
+    if to_do:
+        folder = check.fresh_folder(profile) if ways.check else None
+        with audience(out) as listener:
+            executed = execute(to_do, Manner(profile, ways.jobs, ways.force, folder), listener)
+        outcomes |= {outcome.name: outcome for outcome in executed}
+    return [outcomes[step.request.name] for step in steps]
+
+
+def _code(outcomes: Iterable[Outcome], *, strict: bool) -> int:
+    statuses = {outcome.status for outcome in outcomes}
+    if "interrupted" in statuses:
+        return INTERRUPTED
+    if "failed" in statuses:
+        return FAILED
+    entries = [entry for outcome in outcomes for entry in outcome.verdicts.values()]
+    return CLAIMS if strict and any(map(verdicts.breaks_strict, entries)) else DONE
+
+
+def _show_gallery(out: Console) -> int:
+    """Bring the gallery up to date and say where it is; 1 where it cannot be built."""
+    try:
+        index = gallery.refresh()
+    except Exception:  # results are safe by now, and must not seem lost because their pages fail
+        traceback.print_exc()
+        report.line(out, "\nthe gallery could not be built; figures and results are complete")
+        return FAILED
+    report.line(out, f"\ngallery: {shown_path(index)}")
+    return DONE
+
+
+def _command() -> str:
+    """The command that started this process, to be given again."""
+    python = ["python"] if sys.argv[0].endswith(".py") else []
+    return shlex.join([*python, *sys.argv])

@@ -1,0 +1,67 @@
+"""The verdicts of a run: merged into the tracked file, counted, judged for ``--strict``."""
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from companion.claims.protocol import VERDICTS
+from companion.claims.register import merge_claims
+from companion.run.outcome import Outcome
+from companion.run.record import runs_folder
+from companion.session.current import figures_folder
+from companion.session.root import project_root
+
+Entry = Mapping[str, Any]
+
+
+def merge(profile: str, outcomes: Iterable[Outcome]) -> None:
+    """Bring figures/<profile>/claims.json up to date. Raises ValueError where a file of verdicts is damaged."""
+    complete = [
+        outcome.name for outcome in outcomes if outcome.status == "done" and not outcome.step.request.only
+    ]
+    merge_claims(runs_folder(profile), figures_folder(profile), _committed(profile), complete)
+
+
+def _committed(profile: str) -> dict[str, dict[str, Any]] | None:
+    """The verdicts under version control; None without git, or where there are none yet."""
+    command = ["git", "-C", str(project_root()), "show", f"HEAD:./figures/{profile}/claims.json"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=20)
+        return json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+def counted(entries: Iterable[Entry]) -> str:
+    """Verdicts as a table shows them.
+
+    >>> counted([{"verdict": "holds"}, {"verdict": "holds"}, {"verdict": "fails", "unexpected": True}])
+    '2 hold, 1 fails (1 unexpected)'
+    """
+    entries = list(entries)
+    said = []
+    for verdict in VERDICTS:
+        number = sum(entry.get("verdict") == verdict for entry in entries)
+        if number:
+            said.append(f"{number} {verdict.removesuffix('s') if number > 1 else verdict}")
+    surprises = sum(bool(entry.get("unexpected")) for entry in entries)
+    return ", ".join(said) + (f" ({surprises} unexpected)" if surprises else "")
+
+
+def breaks_strict(entry: Entry) -> bool:
+    """Whether ``--strict`` refuses a verdict: one that surprises, or none where there should be one.
+
+    A claim that waits for a larger profile is refused nowhere; one registered to fail may fail.
+
+    >>> breaks_strict({"verdict": "not evaluated", "decides": True, "notes": []})
+    True
+    >>> breaks_strict({"verdict": "not evaluated", "decides": False, "notes": ["needs night"]})
+    False
+    """
+    if entry.get("unexpected"):
+        return True
+    waits = not entry.get("decides", True) and any(
+        note.startswith("needs ") for note in entry.get("notes", ())
+    )
+    return entry.get("verdict") == "not evaluated" and not waits

@@ -1,0 +1,94 @@
+"""The gallery: every figure, verdict and executed notebook as static pages that open from disk."""
+
+import shutil
+from pathlib import Path
+
+from companion.session.root import project_root
+from companion.site.inventory import Inventory, take_inventory
+from companion.site.notebook_html import NotebookPage, notebook_page
+from companion.site.pages import GENERATOR_MARK, environment, render, style_sheets
+from companion.site.swap import replaced_folder
+from companion.site.tracked import tracked_claims
+from companion.site.verdicts import claim_rows
+from companion.site.views import claims_view, figure_view, index_view, notebooks_view
+
+
+def build_site(root: Path | None = None, *, out: Path | None = None) -> Path:
+    """Build the gallery of the project at ``root`` and return its index page.
+
+    Reads figures/ and build/runs/; pages say so where something was not run on this machine. The site
+    replaces the folder ``out`` (build/site by default) at one stroke: a build that is killed leaves the
+    site that was there before. Equal inputs give equal bytes. Raises ValueError, and touches nothing,
+    where ``out`` holds something else than a site.
+    """
+    root = (root or project_root()).resolve()
+    target = (out or root / "build" / "site").resolve()
+    _refuse_foreign(target)
+    inventory = take_inventory(root)
+    with replaced_folder(target) as folder:
+        _write_site(folder, root, inventory)
+    return target / "index.html"
+
+
+def _refuse_foreign(target: Path) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    index = target / "index.html"
+    if not index.is_file() or GENERATOR_MARK not in index.read_text(encoding="utf-8", errors="replace"):
+        raise ValueError(f"{target}: not replaced, as it holds something else than a gallery. Name another folder.")
+
+
+def _write_site(folder: Path, root: Path, inventory: Inventory) -> None:
+    templates = environment()
+    rows = claim_rows(inventory.claims, tracked_claims(root, inventory.claims))
+    notebooks = _notebooks(inventory, root)
+
+    for name, text in style_sheets().items():
+        _write(folder / name, text)
+    for figure in inventory.figures:
+        shelf = folder / "figures" / figure.profile
+        view = figure_view(figure, inventory, rows, notebooks)
+        _write(shelf / f"{figure.id}.html", render(templates, "figure.html", view, depth=2))
+        for suffix, path in figure.files.items():
+            shutil.copyfile(path, shelf / (figure.id + suffix))
+    for (profile, name), page in notebooks.items():
+        whole = name.removesuffix(".failed")
+        view = {
+            "page": page,
+            "title": page.title or name,
+            "name": whole,
+            "profile": profile,
+            "failed": name != whole,
+            "run": inventory.runs.get((profile, name)),
+        }
+        text = render(templates, "notebook.html", view, depth=2)
+        _write(folder / "notebooks" / profile / f"{name}.html", text)
+    for here, view in {
+        "Claims": claims_view(inventory, rows),
+        "Notebooks": notebooks_view(inventory, notebooks),
+    }.items():
+        file = f"{here.lower()}.html"
+        _write(folder / file, render(templates, file, view, here=here))
+    _write(folder / "index.html", render(templates, "index.html", index_view(inventory, rows), here="Figures"))
+
+
+def _notebooks(inventory: Inventory, root: Path) -> dict[tuple[str, str], NotebookPage]:
+    """Each executed notebook that can be read; one that cannot joins the inventory's problems."""
+    pages = {}
+    for (profile, name), path in inventory.executed.items():
+        figures = {
+            figure.id: (figure.title, f"../../figures/{profile}/{figure.id}.html")
+            for figure in inventory.figures
+            if figure.profile == profile
+        }
+        siblings = {other for place, other in inventory.executed if place == profile}
+        try:
+            pages[profile, name] = notebook_page(path, figures, siblings)
+        except Exception as error:  # whatever a notebook holds, the rest of the gallery stands
+            inventory.problems.append(f"{path.relative_to(root)}: {error}")
+    return pages
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

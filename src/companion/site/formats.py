@@ -1,0 +1,84 @@
+"""Numbers, times and names as pages write them."""
+
+import datetime
+import json
+import re
+
+from markupsafe import Markup, escape
+
+_ARXIV = re.compile(r"^\s*(?:arXiv:\s*)?(\d{4}\.\d{4,5})(?:v\d+)?\s*$", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
+
+
+def duration(seconds: float) -> str:
+    """A span of time in the two units that matter.
+
+    >>> duration(0.4), duration(75), duration(4000)
+    ('0.4 s', '1 min 15 s', '1 h 07 min')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def moment(seconds: float | None) -> str:
+    """A time in seconds since 1970 as a date, the same wherever the page is built.
+
+    >>> moment(0.0)
+    '1970-01-01 00:00 UTC'
+    """
+    if seconds is None:
+        return "at an unknown time"
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def size(count: int) -> str:
+    """A number of bytes.
+
+    >>> size(900), size(148_000), size(2_500_000)
+    ('900 B', '148 kB', '2.5 MB')
+    """
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1e3:.0f} kB" if count < 999_500 else f"{count / 1e6:.1f} MB"
+
+
+def value(parameter: object) -> str:
+    """A parameter's value, written as YAML and the command line take it.
+
+    >>> value([8, 10]), value(True), value("auto")
+    ('[8, 10]', 'true', '"auto"')
+    """
+    return json.dumps(parameter, ensure_ascii=False, default=str)
+
+
+def arxiv_address(text: str) -> str | None:
+    """Address of an arXiv identifier; None if ``text`` is none.
+
+    >>> arxiv_address("arXiv:2604.09412v2")
+    'https://arxiv.org/abs/2604.09412'
+    """
+    found = _ARXIV.match(text)
+    return f"https://arxiv.org/abs/{found[1]}" if found else None
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a text.
+
+    >>> first_sentence("Loss at K = 1.5 and more. Lines: theory.")
+    'Loss at K = 1.5 and more.'
+    """
+    return _SENTENCE_END.split(text.strip(), maxsplit=1)[0]
+
+
+def breakable(name: str) -> Markup:
+    """An identifier or path that may be broken into lines after ``_`` and ``/``.
+
+    >>> breakable("params/p1_c2")
+    Markup('params/<wbr>p1_<wbr>c2')
+    """
+    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(name))))

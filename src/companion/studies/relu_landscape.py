@@ -1,0 +1,353 @@
+"""Stored experiments on the landscape of two-layer ReLU networks (arXiv:2604.09412).
+
+Inputs are x ~ N(0, 1), K students learn M teacher units, orthonormal unless a correlation is given,
+and losses carry the factor 1/2. Sizes are always K = M here.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from companion.analysis.minima import classify, polish
+from companion.analysis.statistics import wilson_interval
+from companion.compute.sweeps import Condition, sweep
+from companion.store.durable import stored
+from companion.theory.relu_landscape import Minimum, family, known_families, reduced_loss
+from companion.training.descent import descend, initial_weights
+
+LOSS = {"long_name": "loss $L$"}
+WIDTH = {"long_name": "width $K=M$"}
+
+
+@stored
+def basin_block(
+    conditions: Sequence[Condition],
+    students: int,
+    teachers: int,
+    seed: int,
+    dimension: int,
+    scale: float,
+    tolerance: float,
+    maximum_steps: int,
+    teacher_correlation: float,
+    polished: bool,
+    children: bool,
+) -> xr.Dataset:
+    """One block of `basin_census`: descend from each initialisation, polish, name the family."""
+    starts = initial_weights(
+        students, dimension, [condition["initialisation"] for condition in conditions], seed, scale
+    )
+    teacher = _teacher(teachers, dimension, teacher_correlation)
+    ends = descend(starts, teacher, tolerance=tolerance, maximum_steps=maximum_steps)
+    weights, losses = ends.weights.copy(), ends.loss.copy()
+    families = [minimum for minimum in known_families(students) if children or len(minimum.blocks) <= 2]
+    if polished:
+        spurious = np.flatnonzero(ends.converged & (losses > _global_loss(families)))
+        better = polish(weights[spurious], teacher)
+        weights[spurious], losses[spurious] = better.weights, better.loss
+    found = classify(weights, teacher, losses, ends.converged, families)
+    run = "condition"
+    return xr.Dataset(
+        {
+            "loss": (run, losses, LOSS),
+            "converged": (run, ends.converged, {"long_name": "gradient norm below the tolerance"}),
+            "family": (run, found.label, {"long_name": "family"}),
+            "loss_difference": (
+                run,
+                found.loss_difference,
+                {"long_name": r"$|\Delta L|$ to the nearest family"},
+            ),
+            "block_mismatch": (run, found.block_mismatch, {"long_name": "largest difference of blocks"}),
+            "steps": (run, ends.steps, {"long_name": "steps of gradient descent"}),
+            "gradient_norm": (
+                run,
+                ends.gradient_norm,
+                {"long_name": r"$\|\nabla L\|$ where descent stopped"},
+            ),
+        }
+    )
+
+
+@stored
+def basin_census(
+    students: int,
+    teachers: int,
+    initialisations: int,
+    seed: int,
+    *,
+    dimension: int | None = None,
+    scale: float = 1.0,
+    tolerance: float = 1e-7,
+    maximum_steps: int = 200_000,
+    teacher_correlation: float = 0.0,
+    polished: bool = True,
+    children: bool = True,
+) -> xr.Dataset:
+    """Where gradient descent ends: one row per initialisation, and the fractions with intervals.
+
+    W0 has entries N(0, scale²/D) with D = ``dimension`` (M unless given), the step is 2/K, and descent
+    stops at a gradient norm of ``tolerance``. Spurious endpoints are polished by Newton's method before
+    they are named, unless ``polished`` is false. ``children`` lists the three-block families too.
+
+    Variables with dim ``initialisation``: loss, converged, family ("global", a family's name, "unmatched",
+    "unconverged"), loss_difference, block_mismatch, steps, gradient_norm. Scalars: fraction_spurious =
+    spurious / converged with its 95 % Wilson interval, fraction_unconverged. More initialisations
+    compute only the new ones.
+
+    Raises ValueError for sizes below one, and for K different from M.
+    """
+    for name, size in (("students", students), ("teachers", teachers), ("initialisations", initialisations)):
+        if size < 1:
+            raise ValueError(f"{name}: given {size}; allowed: a whole number >= 1")
+    if students != teachers:
+        raise ValueError(
+            f"students: given {students} for {teachers} teachers; the families are known for K = M"
+        )
+    census = sweep(
+        basin_block,
+        [{"initialisation": index} for index in range(initialisations)],
+        block=_runs_per_block(students),
+        label=f"descent at K = {students}",
+        students=students,
+        teachers=teachers,
+        seed=seed,
+        dimension=dimension or teachers,
+        scale=scale,
+        tolerance=tolerance,
+        maximum_steps=maximum_steps,
+        teacher_correlation=teacher_correlation,
+        polished=polished,
+        children=children,
+    )
+    census = census.swap_dims(condition="initialisation")
+    converged = int(census.converged.sum())
+    spurious = converged - int((census.family == "global").sum())
+    lower, upper = wilson_interval(spurious, converged)
+    return census.assign(
+        fraction_spurious=(
+            (),
+            spurious / max(converged, 1),
+            {"long_name": "spurious share of converged runs"},
+        ),
+        fraction_spurious_interval=("bound", [lower, upper], {"long_name": "95 % Wilson interval"}),
+        fraction_unconverged=(
+            (),
+            1 - converged / initialisations,
+            {"long_name": "unconverged share of runs"},
+        ),
+    )
+
+
+@stored
+def loss_histogram(students: Sequence[int], initialisations: Sequence[int], seed: int) -> xr.Dataset:
+    """Endpoint losses (dim ``run``) at several sizes K = M, and the families' losses (dim ``line``)."""
+    if len(students) != len(initialisations):
+        raise ValueError(
+            f"initialisations: given {len(initialisations)} numbers for {len(students)} sizes in students; "
+            "allowed: one for each"
+        )
+    runs, lines = [], []
+    for size, number in zip(students, initialisations, strict=True):
+        census = basin_census(size, size, number, seed)
+        runs.append(
+            census[["loss", "converged", "family"]]
+            .rename(initialisation="run")
+            .drop_vars("run")
+            .assign(run_students=("run", np.full(number, size), WIDTH))
+        )
+        lines += [
+            (size, minimum.name, minimum.loss) for minimum in known_families(size) if minimum.is_minimum
+        ]
+    widths, names, losses = zip(*lines, strict=True)
+    return xr.concat(runs, dim="run", **_JOIN).assign(
+        line_students=("line", list(widths), WIDTH),
+        line_family=("line", list(names), {"long_name": "family"}),
+        line_loss=("line", list(losses), LOSS),
+    )
+
+
+@stored
+def family_matches(
+    students: Sequence[int],
+    initialisations: int,
+    regime_students: int,
+    regime_initialisations: int,
+    teacher_correlation: float,
+    seed: int,
+) -> xr.Dataset:
+    """Spurious endpoints that belong to a listed family, by setting: the claim's sizes and three regimes.
+
+    Dim ``setting``: K<size> for each of ``students``; "stopped early" (gradient norm 1e-5, unpolished),
+    "without children" (two-block families only) and "correlated teacher", which the claim excludes.
+    """
+    largest = max(students)
+    settings: dict[str, dict[str, Any]] = {
+        f"K{size}": {"students": size, "teachers": size} for size in students
+    }
+    settings |= {
+        "stopped early": {"students": largest, "teachers": largest, "tolerance": 1e-5, "polished": False},
+        "stopped early, polished": {"students": largest, "teachers": largest, "tolerance": 1e-5},
+        "without children": {"students": regime_students, "teachers": regime_students, "children": False},
+        "correlated teacher": {
+            "students": largest,
+            "teachers": largest,
+            "teacher_correlation": teacher_correlation,
+        },
+    }
+    rows, unmatched = [], []
+    for name, setting in settings.items():
+        number = regime_initialisations if name == "without children" else initialisations
+        census = basin_census(initialisations=number, seed=seed, **setting)
+        spurious = census.where(census.converged & (census.family != "global"), drop=True)
+        strays = spurious.where(spurious.family == "unmatched", drop=True)
+        rows.append(
+            (setting["students"], number, int(census.converged.sum()), spurious.loss.size, strays.loss.size)
+        )
+        unmatched.append([f"{loss:.9f}" for loss in strays.loss.values])
+    columns = np.array(rows).T
+    names = ("students", "initialisations", "converged", "spurious", "unmatched")
+    long_names = (
+        "width $K=M$",
+        "random starts",
+        "converged runs",
+        "spurious endpoints",
+        "endpoints of no family",
+    )
+    return xr.Dataset(
+        {
+            name: ("setting", values, {"long_name": long_name})
+            for name, long_name, values in zip(names, long_names, columns, strict=True)
+        },
+        coords={"setting": list(settings)},
+        attrs={
+            "root_seed": seed,
+            "claim_settings": json.dumps([f"K{size}" for size in students]),
+            "unmatched_losses": json.dumps(dict(zip(settings, unmatched, strict=True))),
+        },
+    )
+
+
+@stored
+def family_overlaps(students: int) -> xr.Dataset:
+    """Overlaps R (student, teacher) and Q (student, student) of five families at K = M, in block form."""
+    members = [("I", 1), ("I", 2), ("I", 3), ("II", 6), ("II", students)]
+    minima = [
+        family(kind, p, students) for kind, p in members if p <= (students - 3 if kind == "I" else students)
+    ]
+    weights = np.stack([minimum.weights for minimum in minima])
+    return xr.Dataset(
+        {
+            "teacher_overlap": (("family", "student", "teacher"), weights, {"long_name": "$R_{km}$"}),
+            "student_overlap": (
+                ("family", "student", "other_student"),
+                weights @ weights.transpose(0, 2, 1),
+                {"long_name": "$Q_{kl}$"},
+            ),
+            "loss": ("family", [minimum.loss for minimum in minima], LOSS),
+            "flipped": ("family", [minimum.blocks[-1] for minimum in minima], {"long_name": "flipped units"}),
+            "is_minimum": ("family", [minimum.is_minimum for minimum in minima], {"long_name": "minimum"}),
+        },
+        coords={"family": [minimum.name for minimum in minima]},
+    )
+
+
+_SHOWN = ("I(1)", "I(2)", "I(3)", "II(6)", "II(7)", "II(K)")
+
+
+@stored
+def losses_against_width(largest_spectrum: int, largest_students: int) -> xr.Dataset:
+    """Losses of six families against K = M, from the reduced equations, and their stability where checked.
+
+    Dims ``family`` and ``students``; NaN below the smallest K of a family. ``stable`` is 1 (minimum),
+    0 (saddle) or -1 (the full Hessian was not computed: K above ``largest_spectrum``).
+    """
+    full = np.arange(4, largest_spectrum + 1)
+    beyond = np.unique(np.geomspace(largest_spectrum + 1, largest_students, 40).round().astype(int))
+    widths = np.concatenate([full, beyond])
+    losses = np.array([[_reduced(name, size) for size in widths] for name in _SHOWN])
+    stable = np.array(
+        [[_stable(name, size) if size <= largest_spectrum else -1 for size in widths] for name in _SHOWN]
+    )
+    flipped = np.array([[_member(name, size)[1] for size in widths] for name in _SHOWN])
+    return xr.Dataset(
+        {
+            "loss": (("family", "students"), losses, LOSS),
+            "scaled_loss": (("family", "students"), widths * losses / flipped, {"long_name": "$K L/p$"}),
+            "stable": (("family", "students"), stable, {"long_name": "1 minimum, 0 saddle, -1 not computed"}),
+        },
+        coords={"family": list(_SHOWN), "students": ("students", widths, WIDTH)},
+        attrs={"limit_scaled_loss_I": 1 / 2 - 2 / np.pi**2, "limit_loss_II": 1 / 2 - 1 / np.pi},
+    )
+
+
+@stored
+def stability(largest_students: int) -> xr.Dataset:
+    """Smallest eigenvalues of the Hessian in the teacher's span and across it, families against K = M."""
+    names = ("I(1)", "I(2)", "I(3)", "I(4)", "II(6)", "II(7)", "II(K)")
+    widths = list(range(4, largest_students + 1))
+    minima = [[_family(name, size) for size in widths] for name in names]
+
+    def values(attribute: str) -> list[list[float]]:
+        return [[getattr(minimum, attribute) if minimum else np.nan for minimum in row] for row in minima]
+
+    dims = ("family", "students")
+    return xr.Dataset(
+        {
+            "loss": (dims, values("loss"), LOSS),
+            "hessian_min": (dims, values("hessian_min"), {"long_name": r"$\lambda_{\min}(H_\parallel)$"}),
+            "transverse_min": (dims, values("transverse_min"), {"long_name": r"$\lambda_{\min}(A)$"}),
+        },
+        coords={"family": list(names), "students": ("students", widths, WIDTH)},
+    )
+
+
+_JOIN: dict[str, Any] = {
+    "data_vars": "minimal",
+    "coords": "minimal",
+    "compat": "equals",
+    "join": "exact",
+    "combine_attrs": "override",
+}
+
+
+def _teacher(teachers: int, dimension: int, correlation: float) -> np.ndarray:
+    """Unit rows with common overlap ``correlation``, (M, D)."""
+    overlaps = (1 - correlation) * np.eye(teachers) + correlation
+    return np.pad(np.linalg.cholesky(overlaps), ((0, 0), (0, dimension - teachers)))
+
+
+def _global_loss(families: Sequence[Minimum]) -> float:
+    return min([1e-3, *(minimum.loss / 10 for minimum in families)])
+
+
+def _runs_per_block(students: int) -> int:
+    """Runs that take a few seconds of one core; the cost of a run grows about as K to the fourth."""
+    return int(np.clip(2_000_000 // students**4, 10, 500))
+
+
+def _member(name: str, students: int) -> tuple[Any, int]:
+    """Kind and number of flipped units of a family given by its name; II(K) means q = K."""
+    kind, _, number = name.rstrip(")").partition("(")
+    return kind, students if number == "K" else int(number)
+
+
+def _exists(kind: str, flipped: int, students: int) -> bool:
+    return flipped <= students - 3 if kind == "I" else 5 <= flipped <= students
+
+
+def _family(name: str, students: int) -> Minimum | None:
+    kind, flipped = _member(name, students)
+    return family(kind, flipped, students) if _exists(kind, flipped, students) else None
+
+
+def _reduced(name: str, students: int) -> float:
+    kind, flipped = _member(name, students)
+    return reduced_loss(kind, flipped, students) if _exists(kind, flipped, students) else np.nan
+
+
+def _stable(name: str, students: int) -> int:
+    minimum = _family(name, students)
+    return int(minimum.is_minimum) if minimum else -1
