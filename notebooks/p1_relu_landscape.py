@@ -7,7 +7,8 @@
 # block-symmetric configuration ([arXiv:2604.09412](https://arxiv.org/abs/2604.09412)).
 #
 # Everything rests on the population loss in closed form. With overlaps $Q=WW^\top$, $R=WV^\top$, $T=VV^\top$
-# and $\kappa(a,b)=\mathbb{E}[(a\cdot x)_+(b\cdot x)_+]=\frac{1}{2\pi}\left(|a||b|\sin\theta+(\pi-\theta)\,a\cdot b\right)$,
+# and
+# $\kappa(a,b)=\mathbb{E}[(a\cdot x)_+(b\cdot x)_+]=\frac{1}{2\pi}\left(|a||b|\sin\theta+(\pi-\theta)\,a\cdot b\right)$,
 #
 # $$L(W)=\frac12\left[\sum_{kl}\kappa(w_k,w_l)-2\sum_{km}\kappa(w_k,v_m)+\sum_{mn}\kappa(v_m,v_n)\right],
 # \qquad \nabla_W L=A\,W-B\,V .$$
@@ -23,6 +24,7 @@ from companion.compute.seeds import CONFIRMATORY_ROOT
 from companion.figures import relu_landscape as figures
 from companion.figures.save import save
 from companion.settings.types import Cluster, Count, Counts, Device, Positive, Profile, Seed
+from companion.studies import relu_families as families
 from companion.studies import relu_landscape as study
 
 # %% tags=["parameters"]
@@ -38,7 +40,7 @@ largest_students: Count = 10000  # largest K of the reduced equations
 claim_students: Counts = [10, 12]  # sizes K = M on which the claim about discrete minima is judged
 claim_initialisations: Count = 200  # random starts at each of them
 regime_students: Count = 19  # a size at which three-block children of the families appear
-regime_initialisations: Count = 120  # random starts at this size
+regime_initialisations: Count = 400  # random starts at this size
 teacher_correlation: Positive = 0.1  # overlap of two teacher rows in the regime without orthogonality
 
 # %%
@@ -91,14 +93,15 @@ record(claims.discrete_minima(matches), claims.DISCRETE_MINIMA)
 # the sum of the aligned students makes up for the direction that it misses.
 
 # %% tags=["p1_f2_overlap_matrices"]
-overlaps = study.family_overlaps(overlap_students)
+overlaps = families.family_overlaps(overlap_students)
 save(
     "p1_f2_overlap_matrices",
     figures.overlap_matrices(overlaps),
     overlaps,
     title="Overlap matrices of the families",
-    caption="Overlaps $R=WV^\\top$ with the teacher (top) and $Q=WW^\\top$ among students (bottom) at the critical points "
-    f"of five families, $K=M={overlap_students}$. Rows and columns are permuted to block form; aligned units come first.",
+    caption="Overlaps $R=WV^\\top$ with the teacher (top) and $Q=WW^\\top$ among students (bottom) at the critical "
+    f"points of five families, $K=M={overlap_students}$. Rows and columns are permuted to block form; aligned "
+    "units come first.",
     equation=r"A(Q,R)\,R=B(Q,R)\,T",
 )
 
@@ -110,32 +113,32 @@ save(
 # every unit is flipped, keeps a loss of order one, $L\to\frac12-\frac1\pi$.
 
 # %% tags=["p1_f3_loss_against_width"]
-widths = study.losses_against_width(largest_spectrum, largest_students)
+widths = families.losses_against_width(largest_spectrum, largest_students)
 save(
     "p1_f3_loss_against_width",
     figures.loss_against_width(widths),
     widths,
     title="Loss of the families against width",
-    caption="Left: loss against $K=M$; filled markers are minima, hollow ones saddles (full Hessian), lines come from the "
-    "reduced equations. Right: loss per flipped unit of family I, times $K$. Grey: the asymptotes.",
+    caption="(a) Loss against $K=M$; filled markers are minima, hollow ones saddles (full Hessian), lines come from "
+    "the reduced equations. (b) Loss per flipped unit of family I, times $K$. Dashed: the limits.",
     equation=r"K\,L_{I(p)}/p\to\frac{1}{2}-\frac{2}{\pi^2},\qquad L_{II(K)}\to\frac{1}{2}-\frac{1}{\pi}",
 )
 
 # %% [markdown]
 # ## When they become minima
 #
-# In $d$ dimensions the spectrum of the Hessian consists of its $KM$ eigenvalues inside the teacher's span and of the $K$
-# eigenvalues of $A$, each $d-M$ times. So one small computation decides stability at any $d$: a family is a minimum
-# where both curves are positive. Each I($p$) is born a saddle and turns into a minimum at its own width.
+# In $d$ dimensions the spectrum of the Hessian consists of its $KM$ eigenvalues inside the teacher's span and of
+# the $K$ eigenvalues of $A$, each $d-M$ times. So one small computation decides stability at any $d$: a family is a
+# minimum where both curves are positive. Each I($p$) is born a saddle and turns into a minimum at its own width.
 
 # %% tags=["p1_f4_stability"]
-stability = study.stability(largest_spectrum)
+stability = families.stability(largest_spectrum)
 save(
     "p1_f4_stability",
     figures.stability(stability),
     stability,
     title="Stability windows of the families",
-    caption="Smallest eigenvalue of the Hessian inside the span of the teacher (left) and across it (right) against $K=M$. "
+    caption="Smallest eigenvalue of the Hessian (a) inside the span of the teacher and (b) across it, against $K=M$. "
     "Filled: minimum; hollow: saddle. Crosses: zero crossings, interpolated between integer widths.",
     equation=r"\mathrm{spec}\,\nabla^2L=\mathrm{spec}\,H_\parallel\ \cup\ \left(\mathrm{spec}\,A\right)^{d-M}",
     claims=["p1_c2_stability_windows"],

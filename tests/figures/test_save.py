@@ -166,14 +166,16 @@ def test_pictures_are_sharp_and_light(folder, width, pixels):
     assert len(picture) < saving.LARGEST_PNG
 
 
-def test_a_heavy_picture_is_drawn_coarser(folder):
-    with styled():
-        page, axes = figure()
-        axes.imshow(np.random.default_rng(0).random((90, 120)), aspect="auto", interpolation="nearest")
-    saved = save("p1_f1_loss", page, stored(), **WORDS)
-    picture = saved.path(".png").read_bytes()
-    assert len(picture) < saving.LARGEST_PNG
-    assert int.from_bytes(picture[16:20], "big") < 975
+def test_a_heavy_picture_is_drawn_coarser(folder, monkeypatch):
+    page = drawn()
+    fine = save("p1_f1_loss", page, stored(), **WORDS).path(".png").read_bytes()
+    monkeypatch.setattr(saving, "LARGEST_PNG", len(fine))
+    coarse = save("p1_f1_loss", page, stored(), **WORDS).path(".png").read_bytes()
+    assert len(coarse) < len(fine)
+    assert int.from_bytes(coarse[16:20], "big") == 780
+    monkeypatch.setattr(saving, "LARGEST_PNG", 1)
+    coarsest = save("p1_f1_loss", page, stored(), **WORDS).path(".png").read_bytes()
+    assert int.from_bytes(coarsest[16:20], "big") == 390
 
 
 def test_a_cell_shows_the_picture(folder):

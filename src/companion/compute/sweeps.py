@@ -62,7 +62,8 @@ def sweep(
         folder = address.find()
         if index not in computed and folder is None:
             raise RuntimeError(
-                f"sweep of {function.name}: block {index} was not stored; see the messages above"
+                f"sweep of {function.name}: block {index} was computed but not stored, because code that it "
+                "reaches was edited while it ran; run again to compute with the new code"
             )
         note_use(address)
         parts.append(computed[index] if folder is None else read_result(folder))

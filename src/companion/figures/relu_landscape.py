@@ -1,5 +1,7 @@
 """Figures of the landscape of two-layer ReLU networks: stored datasets in, Figure out."""
 
+from typing import Literal
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -47,7 +49,7 @@ def loss_histogram(histogram: xr.Dataset) -> Figure:
 
 def _draw_endpoints(axes: Axes, runs: xr.Dataset, longest: float) -> None:
     """Bars of the converged runs: those that found the teacher, known families, and the rest."""
-    edges = np.linspace(0, longest, _BINS)
+    edges = np.linspace(0, longest, _BINS).tolist()
     ended = runs.loss.values[runs.converged.values]
     label = runs.family.values[runs.converged.values]
     parts = (
@@ -159,7 +161,7 @@ def _draw_family(axes: Axes, member: xr.Dataset, values: xr.DataArray, name: str
         _mark(axes, member.students.values[chosen], values.values[chosen], name, face)
 
 
-def _name_families(axes: Axes, families: xr.DataArray, loc: str) -> None:
+def _name_families(axes: Axes, families: xr.DataArray, loc: Literal["lower left", "lower right"]) -> None:
     """A legend with each family's line and marker."""
     names = [str(name) for name in families.values]
     handles = [Line2D([], [], color=_COLOURS[name], marker=_SHAPES[name], label=name) for name in names]

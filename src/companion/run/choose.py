@@ -67,7 +67,8 @@ def choose(wishes: Wishes) -> Choice:
     """The requests that ``wishes`` come to. Raises SettingsError with all that is wrong in them at once."""
     notebooks, problems = _find(wishes.notebooks)
     if not problems:  # what a notebook that cannot be read would take is not known
-        problems += _unknown_figures(wishes.only, notebooks) + _unknown_overrides(wishes, notebooks)
+        problems += _unknown_figures(wishes.only, notebooks) if wishes.only else []
+        problems += _unknown_overrides(wishes, notebooks)
     problems += _device_problems(wishes.device, "--device") + _cluster_problems(wishes.cluster, "--cluster")
     if wishes.only:
         notebooks = [notebook for notebook in notebooks if set(notebook.figure_ids) & set(wishes.only)]
@@ -103,7 +104,7 @@ def _request(notebook: Notebook, wishes: Wishes, *, is_first: bool) -> Request:
     problems = _device_problems(device, origins["device"]) + _cluster_problems(cluster, origins["cluster"])
     if problems:
         raise SettingsError(problems)
-    only = tuple(name for name in notebook.figure_ids if name in wishes.only)
+    only = tuple(name for name in notebook.figure_ids if name in wishes.only) if wishes.only else ()
     return Request(notebook, replace(parameters, origins=origins), resolve_device(device), only)
 
 

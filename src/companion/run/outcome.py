@@ -118,6 +118,8 @@ def keep(outcome: Outcome, executed: Path) -> None:
         notebook=request.name,
         digest=identity.digest,
         cells_digest=identity.cells,
+        text=identity.text,
+        imports=identity.imports,
         modules=identity.modules,
         parameters=request.parameters.values,
         origins=request.parameters.origins,

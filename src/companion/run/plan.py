@@ -61,8 +61,8 @@ def make_plan(requests: Iterable[Request], *, because: str | None = None) -> lis
 
 
 def _step(request: Request, because: str | None) -> Step:
-    identity = identify(request.notebook, request.parameters.values, request.device)
     record = read_record(request.profile, request.name)
+    identity = identify(request.notebook, request.parameters.values, request.device, record)
     reasons = [because] if because else []
     notes: list[str] = []
     if record is not None:

@@ -1,5 +1,7 @@
 """The record of a complete run of a notebook: what it was made from, and what it left."""
 
+import ast
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +13,8 @@ from companion.session.files import write_json
 from companion.session.root import build_folder
 from companion.settings.notebook import Notebook
 from companion.store.content import file_digest
-from companion.store.fingerprint import closure, combined, imports_of_source
+from companion.store.fingerprint import closure, combined
+from companion.store.imports import imported_names
 
 FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".json")
 
@@ -43,41 +46,61 @@ def record_path(profile: str, notebook: str) -> Path:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a notebook's outcome depends on: its code cells, what they import, parameters, device kind."""
+    """What a notebook's outcome depends on: its code cells, what they import, parameters, device kind.
+
+    ``text`` (digest of the whole file) and ``imports`` (every name that the cells import) follow from the
+    notebook; kept in the record, they spare reading its cells again while the file is the same.
+    """
 
     cells: str
     modules: Mapping[str, str]
     parameters: Mapping[str, Any]
     device: str
+    text: str
+    imports: tuple[str, ...]
 
     @property
     def digest(self) -> str:
-        """One digest of it all."""
+        """One digest of all that the outcome depends on."""
         parameters = json.dumps([self.parameters, self.device], sort_keys=True)
         return combined(
             {"cells": self.cells, "modules": combined(dict(self.modules)), "parameters": parameters}
         )
 
 
-def identify(notebook: Notebook, parameters: Mapping[str, Any], device: str) -> Identity:
-    """Identity of a notebook that runs with ``parameters`` on the device kind ``device``."""
-    modules = {name for cell in notebook.cells if cell.kind == "code" for name in _imports(cell.source)}
-    digests = closure(sorted(modules), science_only=False)
-    return Identity(notebook.code_digest, digests, that_count(parameters), device)
+def identify(
+    notebook: Notebook, parameters: Mapping[str, Any], device: str, known: "Record | None" = None
+) -> Identity:
+    """Identity of a notebook that runs with ``parameters`` on the device kind ``device``.
+
+    ``known`` is its record, if there is one. Raises SettingsError where its cells cannot be read.
+    """
+    text = hashlib.sha256(notebook.text.encode()).hexdigest()
+    if known is not None and known.text == text:
+        cells, imports = known.cells_digest, known.imports
+    else:
+        code = [cell.source for cell in notebook.cells if cell.kind == "code"]
+        cells, imports = (
+            notebook.code_digest,
+            tuple(sorted({name for source in code for name in _imports(source)})),
+        )
+    return Identity(
+        cells, closure(imports, science_only=False), that_count(parameters), device, text, imports
+    )
+
+
+def _imports(source: str) -> set[str]:
+    """Names that a cell imports; lines for IPython, and cells that are no Python, import none."""
+    python = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
+    try:
+        return imported_names(ast.parse(python), "")
+    except SyntaxError:
+        return set()
 
 
 def that_count(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters that an outcome depends on: not who works on it, nor how the device was asked for."""
     return {name: value for name, value in parameters.items() if name not in ("cluster", "device")}
-
-
-def _imports(source: str) -> set[str]:
-    """Own modules that a cell imports; lines for IPython, and cells that are no Python, import none."""
-    python = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
-    try:
-        return imports_of_source(python)
-    except SyntaxError:
-        return set()
 
 
 @dataclass(frozen=True)
@@ -87,6 +110,8 @@ class Record:
     notebook: str
     digest: str
     cells_digest: str
+    text: str
+    imports: tuple[str, ...]
     modules: Mapping[str, str]
     parameters: Mapping[str, Any]
     origins: Mapping[str, str]
@@ -111,7 +136,8 @@ def read_record(profile: str, notebook: str) -> Record | None:
         record = Record(**content)
     except (OSError, ValueError, TypeError):
         return None
-    return replace(record, figures=tuple(record.figures), claims=tuple(record.claims))
+    lists = {name: tuple(getattr(record, name)) for name in ("imports", "figures", "claims")}
+    return replace(record, **lists)
 
 
 def left_files(profile: str, notebook: str, figures: Iterable[str]) -> dict[str, Path]:

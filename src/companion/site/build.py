@@ -35,7 +35,9 @@ def _refuse_foreign(target: Path) -> None:
         return
     index = target / "index.html"
     if not index.is_file() or GENERATOR_MARK not in index.read_text(encoding="utf-8", errors="replace"):
-        raise ValueError(f"{target}: not replaced, as it holds something else than a gallery. Name another folder.")
+        raise ValueError(
+            f"{target}: it holds something else than a gallery, so it stays. Name another folder."
+        )
 
 
 def _write_site(folder: Path, root: Path, inventory: Inventory) -> None:
@@ -63,13 +65,12 @@ def _write_site(folder: Path, root: Path, inventory: Inventory) -> None:
         }
         text = render(templates, "notebook.html", view, depth=2)
         _write(folder / "notebooks" / profile / f"{name}.html", text)
-    for here, view in {
-        "Claims": claims_view(inventory, rows),
-        "Notebooks": notebooks_view(inventory, notebooks),
-    }.items():
-        file = f"{here.lower()}.html"
+    for file, here, view in (
+        ("index.html", "Figures", index_view(inventory, rows)),
+        ("claims.html", "Claims", claims_view(inventory, rows)),
+        ("notebooks.html", "Notebooks", notebooks_view(inventory, notebooks)),
+    ):
         _write(folder / file, render(templates, file, view, here=here))
-    _write(folder / "index.html", render(templates, "index.html", index_view(inventory, rows), here="Figures"))
 
 
 def _notebooks(inventory: Inventory, root: Path) -> dict[tuple[str, str], NotebookPage]:

@@ -30,7 +30,15 @@ _TEMPLATE = """
 {% block data_latex %}<div class="output_latex">{{ output.data['text/latex'] | formulas }}</div>{% endblock %}
 """
 # Best first. Widgets and scripts are not among them: they need JavaScript.
-_SHOWN = ("text/html", "text/markdown", "image/svg+xml", "text/latex", "image/png", "image/jpeg", "text/plain")
+_SHOWN = (
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "text/latex",
+    "image/png",
+    "image/jpeg",
+    "text/plain",
+)
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _HEADING = re.compile(r"^#[ \t]+(.+?)[ \t]*$", re.MULTILINE)
 _DELIMITED = re.compile(r"^\s*(\$|\\\(|\\\[)")
@@ -46,7 +54,9 @@ class NotebookPage:
     anchors: frozenset[str]
 
 
-def notebook_page(path: Path, figures: Mapping[str, tuple[str, str]], siblings: Collection[str]) -> NotebookPage:
+def notebook_page(
+    path: Path, figures: Mapping[str, tuple[str, str]], siblings: Collection[str]
+) -> NotebookPage:
     """The executed notebook at ``path`` as HTML that needs neither script nor network.
 
     ``figures`` gives title and link of each figure by id: its cells (tagged with the id) get an anchor of

@@ -12,7 +12,7 @@ _DROPPED_VOID = frozenset({"link", "meta", "base", "embed", "source", "track"})
 _VOID = _DROPPED_VOID | {"area", "br", "col", "hr", "img", "input", "wbr"}
 _LOADING_ATTRIBUTES = frozenset({"src", "srcset", "poster", "background", "data", "action", "formaction"})
 _SCHEME = re.compile(r"^\s*([a-zA-Z][a-zA-Z0-9+.-]*):|^\s*//")
-_LOADING_STYLE = re.compile(r"url\s*\(\s*['\"]?\s*(?!data:|#)|@import", re.IGNORECASE)
+_LOADING_STYLE = re.compile(r"url\s*+\(\s*+['\"]?+\s*+(?!data:|#)|@import", re.IGNORECASE)
 _PLAIN_SCHEMES = frozenset({"http", "https", "mailto", "doi"})
 
 LinkTarget = Callable[[str], str | None]
@@ -83,7 +83,9 @@ class _Cleaner(HTMLParser):
         target = self._resolved(url) if url else None
         self._open_links.append(target is not None or url is None)
         if self._open_links[-1]:
-            self.pieces.append(_start("a", [(name, target if name == "href" else value) for name, value in attrs]))
+            self.pieces.append(
+                _start("a", [(name, target if name == "href" else value) for name, value in attrs])
+            )
 
     def _resolved(self, url: str) -> str | None:
         scheme = _SCHEME.match(url)

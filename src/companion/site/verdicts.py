@@ -72,7 +72,9 @@ def claim_rows(claims: Claims, tracked: Claims) -> list[ClaimRow]:
     return [_row(identifier, profiles[identifier], claims, tracked) for identifier in order]
 
 
-def claims_of_figure(figure: str, listed: tuple[str, ...], entries: Mapping[str, ClaimEntry]) -> list[ClaimEntry]:
+def claims_of_figure(
+    figure: str, listed: tuple[str, ...], entries: Mapping[str, ClaimEntry]
+) -> list[ClaimEntry]:
     """The claims that a figure supports: those it lists and those that name it.
 
     A claim without a result at the figure's profile comes back as not evaluated.

@@ -26,7 +26,11 @@ def index_view(inventory: Inventory, rows: list[ClaimRow]) -> View:
     for paper in sorted({figure.paper for figure in inventory.figures}, key=paper_order):
         mine = [figure for figure in inventory.figures if figure.paper == paper]
         shelves = [
-            {"profile": profile, "purpose": PROFILES.get(profile, ""), "cards": [_card(f, inventory) for f in some]}
+            {
+                "profile": profile,
+                "purpose": PROFILES.get(profile, ""),
+                "cards": [_card(f, inventory) for f in some],
+            }
             for profile, some in groupby(mine, key=lambda figure: figure.profile)
         ]
         groups.append({"paper": paper, "shelves": shelves})
@@ -38,7 +42,9 @@ def index_view(inventory: Inventory, rows: list[ClaimRow]) -> View:
     }
 
 
-def figure_view(figure: DrawnFigure, inventory: Inventory, rows: list[ClaimRow], notebooks: Notebooks) -> View:
+def figure_view(
+    figure: DrawnFigure, inventory: Inventory, rows: list[ClaimRow], notebooks: Notebooks
+) -> View:
     """Everything known about one figure."""
     run, run_note = _run_of(figure, inventory)
     shelf = [one for one in inventory.figures if (one.paper, one.profile) == (figure.paper, figure.profile)]
@@ -70,7 +76,8 @@ def figure_view(figure: DrawnFigure, inventory: Inventory, rows: list[ClaimRow],
 def claims_view(inventory: Inventory, rows: list[ClaimRow]) -> View:
     """All claims by paper."""
     groups = [
-        {"paper": paper, "rows": list(some)} for paper, some in groupby(rows, key=lambda row: paper_of(row.id))
+        {"paper": paper, "rows": list(some)}
+        for paper, some in groupby(rows, key=lambda row: paper_of(row.id))
     ]
     return {
         "groups": groups,
@@ -91,7 +98,9 @@ def notebooks_view(inventory: Inventory, notebooks: Notebooks) -> View:
     shelves = [
         {
             "profile": profile,
-            "notebooks": [_notebook(profile, attempt, inventory, notebooks) for attempt in names[profile].values()],
+            "notebooks": [
+                _notebook(profile, attempt, inventory, notebooks) for attempt in names[profile].values()
+            ],
         }
         for profile in sorted(names, key=profile_order)
     ]
@@ -102,7 +111,13 @@ def _card(figure: DrawnFigure, inventory: Inventory) -> View:
     folder = f"figures/{figure.profile}/{figure.id}"
     entries = claims_of_figure(figure.id, figure.record.claims, inventory.claims.get(figure.profile, {}))
     alt = text_without_formulas(formats.first_sentence(figure.record.caption)) or figure.title
-    return {"figure": figure, "href": f"{folder}.html", "image": f"{folder}.png", "alt": alt, "claims": entries}
+    return {
+        "figure": figure,
+        "href": f"{folder}.html",
+        "image": f"{folder}.png",
+        "alt": alt,
+        "claims": entries,
+    }
 
 
 def _described(figure: DrawnFigure) -> str:

@@ -9,7 +9,6 @@ All overlaps are quadratic forms yᵀ F y of y = (1, unknowns). Gradients are ta
 unknowns z = x · sqrt(number of weights that share x): their Euclidean norm is that of the weights.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,10 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.compute.compiled import compiled
-from companion.theory.relu_kernels import excess_correlation
-
-_SELF = math.pi / 2.0 - 1.0  # excess correlation of a unit vector with itself
+from companion.theory import relu_ansatz_kernels as kernels
 
 
 class NotConvergedError(ArithmeticError):
@@ -113,16 +109,16 @@ class Ansatz:
 
     def loss(self, values: NDArray[np.float64]) -> float:
         """Population loss (with the 1/2) of the unknowns' ``values``."""
-        return float(_evaluate(*self._tables, np.array(self.sizes, dtype=float), values, False)[0])
+        return float(kernels.evaluate(*self._tables, np.array(self.sizes, dtype=float), values, False)[0])
 
     def gradient(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Gradient in the scaled unknowns."""
-        slope = _evaluate(*self._tables, np.array(self.sizes, dtype=float), values, False)[1]
+        slope = kernels.evaluate(*self._tables, np.array(self.sizes, dtype=float), values, False)[1]
         return slope / np.sqrt(self.multiplicities)
 
     def hessian(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Hessian in the scaled unknowns: that of the weights restricted to the invariant subspace."""
-        curvature = _evaluate(*self._tables, np.array(self.sizes, dtype=float), values, True)[2]
+        curvature = kernels.evaluate(*self._tables, np.array(self.sizes, dtype=float), values, True)[2]
         roots = np.sqrt(self.multiplicities)
         return curvature / np.outer(roots, roots)
 
@@ -134,7 +130,7 @@ class Ansatz:
         Raises NotConvergedError.
         """
         sizes = np.array(self.sizes, dtype=float)
-        values, gradient_norm = _newton(
+        values, gradient_norm = kernels.newton(
             *self._tables, sizes, np.sqrt(self.multiplicities), start, downhill, steps
         )
         # Rounding leaves a few units in the last place per student.
@@ -143,6 +139,41 @@ class Ansatz:
                 f"Newton's method stopped at gradient norm {gradient_norm:.1e} for blocks {self.sizes}"
             )
         return values
+
+    def refine(
+        self, values: NDArray[np.float64], parts: Sequence[Sequence[float]]
+    ) -> tuple["Ansatz", NDArray[np.float64]]:
+        """The same weights with each block cut in ``parts`` (sizes that sum to the block's)."""
+        parent = [a for a, sizes in enumerate(parts) for _ in sizes]
+        fine = Ansatz(tuple(size for sizes in parts for size in sizes))
+        at = dict(zip(self._layout, values, strict=True))
+        inherited = [
+            at["d", parent[a], parent[a]]
+            if kind == "d"
+            else at["o" if parent[a] == parent[b] else "c", parent[a], parent[b]]
+            for kind, a, b in fine._layout
+        ]
+        return fine, np.array(inherited)
+
+    def hessian_eigenvalues(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """All distinct eigenvalues, ascending, of the Hessian of the weights inside the teacher's span.
+
+        A direction in weight space has one student and one teacher index, so that every symmetry
+        type has directions which treat all but two units of each block alike (Young's rule): cutting
+        two units out of each block finds all eigenvalues, at O(1) cost. Some occur more than once here.
+        """
+        parts = [(size - 2, 1.0, 1.0) if size > 2 else (1.0,) * int(size) for size in self.sizes]
+        fine, same = self.refine(values, parts)
+        return np.linalg.eigvalsh(fine.hessian(same))
+
+    def transverse_eigenvalues(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """All distinct eigenvalues, ascending, of the matrix A of the full weights."""
+        sizes = np.array(self.sizes, dtype=float)
+        between, diagonal = kernels.transverse(*self._tables, sizes, values)
+        roots = np.sqrt(sizes)
+        even = between * np.outer(roots, roots) + np.diag(diagonal - np.diag(between))
+        odd = (diagonal - np.diag(between))[sizes > 1]
+        return np.sort(np.concatenate([np.linalg.eigvalsh(even), odd]))
 
     def weights(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weights (K, K), block after block; the sizes have to be whole numbers."""
@@ -173,112 +204,3 @@ def _basis(width: int, index: int | None) -> NDArray[np.float64]:
 
 def _symmetric(form: NDArray[np.float64]) -> NDArray[np.float64]:
     return (form + form.T) / 2.0
-
-
-@compiled()
-def _evaluate(forms, pairs, weights, sizes, values, with_hessian):
-    """Loss, gradient and Hessian (zeros unless asked for) in the unknowns."""
-    count, width = values.shape[0], values.shape[0] + 1
-    blocks = sizes.shape[0]
-    y = np.ones(width)
-    y[1:] = values
-    level = np.empty(forms.shape[0])
-    slope = np.empty((forms.shape[0], count))
-    for f in range(forms.shape[0]):
-        total = 0.0
-        for i in range(width):
-            inner = 0.0
-            for j in range(width):
-                inner += forms[f, i, j] * y[j]
-            total += inner * y[i]
-            if i > 0:
-                slope[f, i - 1] = 2.0 * inner
-        level[f] = total
-    # First and second derivatives of the loss by the forms, then the chain rule.
-    first = np.zeros(forms.shape[0])
-    second = np.zeros((forms.shape[0], forms.shape[0]))
-    length = 0.0
-    self_energy = 0.0
-    for a in range(blocks):
-        length += sizes[a] * (math.sqrt(level[1 + a]) - 1.0)
-        self_energy += sizes[a] * _SELF * (level[1 + a] + 1.0)
-    for a in range(blocks):
-        n = level[1 + a]
-        first[1 + a] += sizes[a] * _SELF + length * sizes[a] / math.sqrt(n)
-        second[1 + a, 1 + a] -= 0.5 * length * sizes[a] / n**1.5
-        for b in range(blocks):
-            second[1 + a, 1 + b] += 0.5 * sizes[a] * sizes[b] / math.sqrt(n * level[1 + b])
-    energy = length * length + self_energy
-    for p in range(pairs.shape[0]):
-        a, b, f = pairs[p]
-        n_a, n_b, g, weight = level[a], level[b], level[f], weights[p]
-        product = math.sqrt(n_a * n_b)
-        s = math.sqrt(max(n_a * n_b - g * g, 0.0))
-        energy += weight * excess_correlation(n_a, n_b, g)
-        first[f] += weight * math.atan2(g, s)
-        by_norm = -0.5 * weight * g * g / (s + product)
-        first[a] += by_norm / n_a
-        first[b] += by_norm / n_b
-        s = max(s, 1e-12 * product)  # the second derivatives are singular at parallel pairs
-        second[f, f] += weight / s
-        mixed = 0.25 * weight * (1.0 / s - 1.0 / product)
-        second[a, b] += mixed
-        second[b, a] += mixed
-        for norm, n in ((a, n_a), (b, n_b)):
-            cross = -0.5 * weight * g / (s * n)
-            second[f, norm] += cross
-            second[norm, f] += cross
-            own = (product * product / (2.0 * s) - s) / (2.0 * n * n) + product / (4.0 * n * n)
-            second[norm, norm] += weight * own
-    scale = 4.0 * math.pi
-    loss = level[0] / 8.0 + energy / scale
-    first /= scale
-    second /= scale
-    first[0] = 0.125
-    gradient = np.zeros(count)
-    curvature = np.zeros((count, count))
-    for f in range(forms.shape[0]):
-        for i in range(count):
-            gradient[i] += first[f] * slope[f, i]
-    if with_hessian:
-        for f in range(forms.shape[0]):
-            curvature += 2.0 * first[f] * forms[f, 1:, 1:]
-        curvature += slope.T @ (second @ slope)
-    return loss, gradient, curvature
-
-
-@compiled()
-def _newton(forms, pairs, weights, sizes, roots, start, downhill, steps):
-    """Newton's method in the scaled unknowns, each unknown moving by at most 0.1 a step.
-
-    Ends when the gradient no longer falls and is near rounding, or after ``steps``; returns the best
-    point and its gradient norm. ``downhill`` replaces the eigenvalues of the Hessian by their moduli.
-    """
-    values = start.copy()
-    best, best_norm = values.copy(), np.inf
-    idle = 0
-    for _ in range(steps):
-        _, gradient, curvature = _evaluate(forms, pairs, weights, sizes, values, True)
-        gradient /= roots
-        norm = math.sqrt(np.sum(gradient * gradient))
-        if not norm < np.inf:
-            break
-        if norm < best_norm:
-            best[:], best_norm, idle = values, norm, 0
-        else:
-            idle += 1
-            if best_norm < 1e-11 * (1.0 + 1e-2 * np.sum(sizes)) and idle >= 2:
-                break
-        curvature /= roots.reshape(-1, 1) * roots
-        eigenvalues, vectors = np.linalg.eigh(curvature)
-        if downhill:
-            eigenvalues = np.abs(eigenvalues)
-        for i in range(eigenvalues.shape[0]):
-            if abs(eigenvalues[i]) < 1e-9:
-                eigenvalues[i] = 1e-9
-        move = -(vectors @ ((vectors.T @ gradient) / eigenvalues)) / roots
-        longest = np.max(np.abs(move))
-        if longest > 0.1:
-            move *= 0.1 / longest
-        values = values + move
-    return best, best_norm

@@ -21,13 +21,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.theory import relu_kernels
 from companion.theory.relu_ansatz import Ansatz, NotConvergedError, start_values
 
 Kind = Literal["I", "II"]
 
-_LARGEST_LISTED = 60  # blocks of more flipped units are not listed by known_families
-_POSITIVE = 1e-9  # eigenvalues above it are positive; rounding leaves about 1e-14
+POSITIVE = 1e-9  #: eigenvalues above it are positive; rounding leaves about 1e-14
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,8 @@ class Minimum:
     """A critical point of one family: a minimum if ``is_minimum``, otherwise a saddle.
 
     ``blocks`` holds the sizes of the blocks (aligned first) and ``values`` the weights by name (d1 on
-    the diagonal of block 1, o1 off it, c12 between blocks 1 and 2). Eigenvalues are computed when
-    first asked for; the Hessian is K² by K², so ask at moderate K (0.05 s at K = 20).
+    the diagonal of block 1, o1 off it, c12 between blocks 1 and 2). Weights and eigenvalues are
+    computed when first asked for; eigenvalues cost some milliseconds at any K.
     """
 
     name: str
@@ -51,16 +49,20 @@ class Minimum:
         return sum(self.blocks)
 
     @cached_property
+    def _reduced(self) -> tuple[Ansatz, NDArray[np.float64]]:
+        ansatz = Ansatz(self.blocks)
+        return ansatz, start_values(ansatz, self.values)
+
+    @cached_property
     def weights(self) -> NDArray[np.float64]:
         """Weights (K, M) in the basis of the teachers: the overlaps R."""
-        ansatz = Ansatz(self.blocks)
-        return ansatz.weights(start_values(ansatz, self.values))
+        ansatz, values = self._reduced
+        return ansatz.weights(values)
 
     @cached_property
     def _hessian_eigenvalues(self) -> NDArray[np.float64]:
-        size = self.students**2
-        H = relu_kernels.hessian(self.weights, np.eye(self.students))
-        return np.linalg.eigvalsh(H.reshape(size, size))
+        ansatz, values = self._reduced
+        return ansatz.hessian_eigenvalues(values)
 
     @property
     def hessian_min(self) -> float:
@@ -75,13 +77,13 @@ class Minimum:
     @cached_property
     def transverse_min(self) -> float:
         """Smallest eigenvalue of A, the Hessian across the span of the teachers."""
-        A, _ = relu_kernels.gradient_matrices(self.weights, np.eye(self.students))
-        return float(np.linalg.eigvalsh(A)[0])
+        ansatz, values = self._reduced
+        return float(ansatz.transverse_eigenvalues(values)[0])
 
     @property
     def is_minimum(self) -> bool:
         """True if all eigenvalues are positive, in any dimension d >= M."""
-        return min(self.transverse_min, self.hessian_min) > _POSITIVE
+        return min(self.transverse_min, self.hessian_min) > POSITIVE
 
 
 def family(kind: Kind, flipped: int, students: int, teachers: int | None = None) -> Minimum:
@@ -97,7 +99,7 @@ def family(kind: Kind, flipped: int, students: int, teachers: int | None = None)
     >>> minimum.name, round(minimum.loss, 9), round(minimum.values["d2"], 6)
     ('I(1)', 0.025080581, -0.601512)
     """
-    _check_family(kind, flipped, students)
+    check_family(kind, flipped, students)
     if teachers is not None and teachers != students:
         raise ValueError(
             f"teachers: families I and II need as many teachers as students ({students}), got {teachers}"
@@ -114,45 +116,13 @@ def reduced_loss(kind: Kind, flipped: float, students: float) -> float:
     >>> round(100 * reduced_loss("I", 1, 100), 5), round(reduced_loss("II", 100, 100), 6)
     (0.27417, 0.142074)
     """
-    _check_family(kind, flipped, students)
-    ansatz, values = _branch(kind, float(flipped), float(students))
+    check_family(kind, flipped, students)
+    ansatz, values = branch(kind, float(flipped), float(students))
     return ansatz.loss(values)
 
 
-def child_family(flipped: int, students: int) -> Minimum:
-    """The child II(q-1+1) of II(q), q = ``flipped``: blocks (K - q, q - 1, 1).
-
-    It is found from the unstable direction of II(q) at the smallest K where there is one, and then
-    followed in K. Known for q = 6 (17 <= K <= 22), 7 (19 to 23) and 8 (21 to 25); it is a minimum
-    for q = 7 at K = 19, 20 and for q = 8.
-
-    Raises ValueError where there is no such child.
-
-    >>> child_family(7, 19).blocks
-    (12, 6, 1)
-    """
-    _check_family("II", flipped, students)
-    child = _child(int(flipped), int(students))
-    if child is None:
-        raise ValueError(f"II({flipped}) has no three-block child at students = {students}")
-    return child
-
-
-@lru_cache(maxsize=64)
-def known_families(students: int) -> tuple[Minimum, ...]:
-    """Every listed critical point at K = M = ``students``, by loss; saddles are included.
-
-    Gradient descent can linger at a weakly unstable member, so that a census has to know it: ask
-    ``is_minimum``. Up to 60 flipped units are listed.
-    """
-    found = [_family("I", p, students) for p in range(1, min(students - 3, _LARGEST_LISTED) + 1)]
-    blocks = {*range(5, min(students, _LARGEST_LISTED) + 1), *([students] if students >= 5 else [])}
-    found += [_family("II", q, students) for q in sorted(blocks)]
-    found += [child for q in range(6, 9) if q < students and (child := _child(q, students))]
-    return tuple(sorted(found, key=lambda minimum: minimum.loss))
-
-
-def _check_family(kind: str, flipped: float, students: float) -> None:
+def check_family(kind: str, flipped: float, students: float) -> None:
+    """Raise ValueError for a family that does not exist."""
     if kind not in ("I", "II"):
         raise ValueError(f"kind must be 'I' or 'II', got {kind!r}")
     if kind == "I" and not 1 <= flipped <= students - 3:
@@ -167,11 +137,12 @@ def _check_family(kind: str, flipped: float, students: float) -> None:
 
 @lru_cache(maxsize=1024)
 def _family(kind: Kind, flipped: int, students: int) -> Minimum:
-    ansatz, values = _branch(kind, float(flipped), float(students))
-    return _minimum(f"{kind}({flipped})", ansatz, values)
+    ansatz, values = branch(kind, float(flipped), float(students))
+    return named_minimum(f"{kind}({flipped})", ansatz, values)
 
 
-def _minimum(name: str, ansatz: Ansatz, values: NDArray[np.float64]) -> Minimum:
+def named_minimum(name: str, ansatz: Ansatz, values: NDArray[np.float64]) -> Minimum:
+    """The critical point with these unknowns."""
     return Minimum(
         name=name,
         blocks=tuple(round(size) for size in ansatz.sizes),
@@ -181,8 +152,8 @@ def _minimum(name: str, ansatz: Ansatz, values: NDArray[np.float64]) -> Minimum:
     )
 
 
-def _branch(kind: Kind, flipped: float, students: float) -> tuple[Ansatz, NDArray[np.float64]]:
-    """Ansatz and unknowns of a family at real p, K."""
+def branch(kind: Kind, flipped: float, students: float) -> tuple[Ansatz, NDArray[np.float64]]:
+    """Ansatz and unknowns of a family at real p, K; NotConvergedError if it is not reached."""
     ansatz = Ansatz((students,) if flipped == students else (students - flipped, flipped))
     guess = _guess_few_flipped if kind == "I" else _guess_flipped_block
     values = _try(kind, ansatz, guess(flipped, students))
@@ -206,7 +177,7 @@ def _try(kind: Kind, ansatz: Ansatz, start: dict[str, float]) -> NDArray[np.floa
 
 def _belongs(kind: Kind, ansatz: Ansatz, values: NDArray[np.float64]) -> bool:
     """Signs of the blocks, and a minimum inside the ansatz (saddles lie between the branches)."""
-    if np.linalg.eigvalsh(ansatz.hessian(values))[0] < _POSITIVE:
+    if np.linalg.eigvalsh(ansatz.hessian(values))[0] < POSITIVE:
         return False
     at = dict(zip(ansatz.names, values, strict=True))
     if len(ansatz.sizes) == 1:
@@ -256,48 +227,3 @@ def _follow_in_flipped(flipped: float, students: float) -> NDArray[np.float64] |
         else:
             here, ansatz, values, step = there, ahead, reached, step * 1.5
     return None
-
-
-@lru_cache(maxsize=256)
-def _child(flipped: int, students: int) -> Minimum | None:
-    """The child of II(q), or None where the branch has ended."""
-    born = _first_unstable(flipped, students + 4)
-    if born is None:
-        return None
-    size, values = born
-    direction = 1.0 if students > size else -1.0
-    here = float(size)
-    while here != students:
-        here += direction / 8.0
-        values = _solve_child(Ansatz((here - flipped, flipped - 1.0, 1.0)), values)
-        if values is None:
-            return None
-    ansatz = Ansatz((students - flipped, flipped - 1, 1))
-    return _minimum(f"II({flipped - 1}+1)", ansatz, values)
-
-
-@lru_cache(maxsize=64)
-def _first_unstable(flipped: int, largest: int) -> tuple[int, NDArray[np.float64]] | None:
-    """Smallest K where II(q) is unstable against one unit leaving its block, and the child there."""
-    for students in range(flipped + 1, largest + 1):
-        ansatz = Ansatz((students - flipped, flipped - 1, 1))
-        parent = _family("II", flipped, students).values
-        same = {"c13": "c12", "c23": "o2", "d3": "d2", "c31": "c21", "c32": "o2"}
-        values = start_values(ansatz, {**parent, **{name: parent[of] for name, of in same.items()}})
-        eigenvalues, vectors = np.linalg.eigh(ansatz.hessian(values))
-        if eigenvalues[0] < 0:
-            away = vectors[:, 0] / np.sqrt(ansatz.multiplicities)
-            away *= 0.05 * np.sign(away[ansatz.names.index("d3")])
-            child = _solve_child(ansatz, values + away)
-            return None if child is None else (students, child)
-    return None
-
-
-def _solve_child(ansatz: Ansatz, start: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    try:
-        values = ansatz.solve(start, downhill=True, steps=300)
-    except NotConvergedError:
-        return None
-    at = dict(zip(ansatz.names, values, strict=True))
-    apart = at["d2"] + 0.02 < at["d3"] < 0.25 and at["c31"] < 0
-    return values if apart and np.linalg.eigvalsh(ansatz.hessian(values))[0] > _POSITIVE else None

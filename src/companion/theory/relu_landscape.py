@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from companion.theory import relu_kernels
-from companion.theory.relu_families import Minimum, child_family, family, known_families, reduced_loss
+from companion.theory.relu_children import child_family, known_families
+from companion.theory.relu_families import Minimum, family, reduced_loss
 
 __all__ = [
     "Minimum",
@@ -126,7 +127,8 @@ def hessian_spectrum(W: ArrayLike, V: ArrayLike, dimension: int) -> Spectrum:
     coordinates = np.ascontiguousarray(teacher @ axes.T)
     H = relu_kernels.hessian(inside, coordinates).reshape(inside.size, inside.size)
     A, _ = relu_kernels.gradient_matrices(inside, coordinates)
-    return Spectrum(np.linalg.eigvalsh(H), np.linalg.eigvalsh(A), dimension - len(axes))
+    in_span, transverse = (np.asarray(np.linalg.eigvalsh(each), dtype=np.float64) for each in (H, A))
+    return Spectrum(in_span, transverse, dimension - len(axes))
 
 
 def _checked(

@@ -68,7 +68,7 @@ def descend(
 
     Results do not depend on the number of threads or on which runs share a call, bit for bit. With
     D > K + M the computation uses the K + M dimensions that descent from W can reach.
-    Cost on two cores: 1.5 s for 1000 runs at K = M = 10, growing about as K³.
+    Cost of a step and run on one core: 0.3 µs at K = M = 10, 1 µs at 17.
 
     Raises ValueError for wrong shapes or parameters.
     """
@@ -76,8 +76,8 @@ def descend(
     V = _array("teacher", teacher, 2)
     if start.shape[2] != V.shape[1]:
         raise ValueError(f"weights and teacher must have the same D, got shapes {start.shape} and {V.shape}")
-    if not np.isfinite(V).all():
-        raise ValueError("teacher must be finite")
+    if not np.isfinite(V).all() or not V.any(axis=1).all():
+        raise ValueError("teacher must be finite, without a row of zeros")
     rate = 2.0 / start.shape[1] if step is None else float(step)
     positive = {"step": rate, "tolerance": tolerance, "maximum_steps": maximum_steps}
     if spurious_tolerance is not None:
@@ -87,11 +87,9 @@ def descend(
             raise ValueError(f"{name} must be positive and finite, got {value}")
     state = start.copy()
     steps = np.zeros(len(state), dtype=np.int64)
-    compressed = start.shape[2] > start.shape[1] + len(V)
-    if compressed:
+    V_inside, axes = V, None
+    if start.shape[2] > start.shape[1] + len(V):
         state, V_inside, axes = _compress(start, V)
-    else:
-        V_inside = V
     gradient_norm, converged = _descend_in_place(state, V_inside, rate, tolerance, maximum_steps, steps)
     loss = descent_kernels.losses(state, V_inside)
     if spurious_tolerance is not None:
@@ -102,7 +100,7 @@ def descend(
         )
         state[onward], steps[onward] = some, some_steps
         loss[onward] = descent_kernels.losses(some, V_inside)
-    if compressed:
+    if axes is not None:
         state = np.stack([run @ axis for run, axis in zip(state, axes, strict=True)])
     loss[~np.isfinite(gradient_norm)] = np.nan
     return Descent(state, loss, gradient_norm, steps, converged)
@@ -135,10 +133,8 @@ def _compress(
     The gradient A W - B V stays in the span of the rows of W and V, so this is exact.
     """
     teachers, dimension = V.shape
-    if np.array_equal(V, np.eye(teachers, dimension)):
-        span = V
-    else:
-        span = np.linalg.qr(V.T)[0].T
+    aligned = np.array_equal(V, np.eye(teachers, dimension))
+    span = V if aligned else np.linalg.qr(V.T)[0].T
     inside = V @ span.T
     runs, axes = [], []
     for run in weights:

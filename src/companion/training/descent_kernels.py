@@ -78,7 +78,9 @@ def _couple_students(zero, w, square, length, A, across, row):
         total = zero
         for other in range(k):
             s, share = sine_and_overlap_probability(
-                own_square * load(zero, square, other), own_length * load(zero, length, other), load(zero, row, other)
+                own_square * load(zero, square, other),
+                own_length * load(zero, length, other),
+                load(zero, row, other),
             )
             total = total + s
             store(across, other, load(zero, across, other) + s)
@@ -158,7 +160,9 @@ def _move(zero, w, ahead, rate, V, aligned, A, B, row):
 
 
 @compiled()
-def _descend_queue(weights, V, aligned, first, stride, step, tolerance, maximum_steps, norms, steps, converged):
+def _descend_queue(
+    weights, V, aligned, first, stride, step, tolerance, maximum_steps, norms, steps, converged
+):
     """Runs first, first + stride, … of ``weights`` (n, K, D), in place; ``steps`` are continued."""
     zero = zeros(WIDTH)
     runs, students, dimension = weights.shape
@@ -216,5 +220,15 @@ def descend_all(weights, V, aligned, queues, step, tolerance, maximum_steps, nor
     """Every run of ``weights`` to its end, in place, the runs dealt out to ``queues`` queues."""
     for queue in prange(queues):
         _descend_queue(
-            weights, V, aligned, np.int64(queue), queues, step, tolerance, maximum_steps, norms, steps, converged
+            weights,
+            V,
+            aligned,
+            np.int64(queue),
+            queues,
+            step,
+            tolerance,
+            maximum_steps,
+            norms,
+            steps,
+            converged,
         )

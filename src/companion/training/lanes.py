@@ -109,16 +109,14 @@ def _emit_positive_part(builder: Any, lanes: Lanes, values: list[Any]) -> Any:
     return builder.select(builder.fcmp_ordered(">", values[0], zero), values[0], zero)
 
 
-square_root = _llvm("sqrt", 1)
-magnitude = _llvm("fabs", 1)
-with_sign_of = _llvm("copysign", 2)  # |a| with the sign of b
-multiply_add = _llvm("fma", 3)  # a b + c, rounded once
-positive_part = _elementwise(_emit_positive_part, 1)  # max(a, 0)
+square_root: Any = _llvm("sqrt", 1)
+magnitude: Any = _llvm("fabs", 1)
+with_sign_of: Any = _llvm("copysign", 2)  # |a| with the sign of b
+multiply_add: Any = _llvm("fma", 3)  # a b + c, rounded once
+positive_part: Any = _elementwise(_emit_positive_part, 1)  # max(a, 0)
 
 
-@intrinsic(prefer_literal=True)
-def zeros(context: Any, width: Any) -> Any:
-    """The zero vector of a width known when compiling."""
+def _zeros(context: Any, width: Any) -> Any:
     lanes = Lanes(width.literal_value)
     return lanes(width), lambda *_: ir.Constant(_vector(lanes), None)
 
@@ -129,25 +127,24 @@ def _address(context: Any, builder: Any, lanes: Lanes, kind: Any, array: Any, in
     return builder.bitcast(builder.gep(data, [offset]), _vector(lanes).as_pointer())
 
 
-@intrinsic
-def load(context: Any, like: Any, array: Any, index: Any) -> Any:
-    """Vector number ``index`` of an array, as wide as ``like``."""
-
+def _load(context: Any, like: Any, array: Any, index: Any) -> Any:
     def codegen(target: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.load(_address(target, builder, like, array, values[1], values[2]), align=8)
 
     return like(like, array, types.intp), codegen
 
 
-@intrinsic
-def store(context: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write ``value`` as vector number ``index`` of an array."""
-
+def _store(context: Any, array: Any, index: Any, value: Any) -> Any:
     def codegen(target: Any, builder: Any, signature: Any, values: Any) -> Any:
         builder.store(values[2], _address(target, builder, value, array, values[0], values[1]), align=8)
         return target.get_dummy_value()
 
     return types.void(array, types.intp, value), codegen
+
+
+zeros: Any = intrinsic(prefer_literal=True)(_zeros)  # zeros(width), the width known when compiling
+load: Any = intrinsic(_load)  # load(like, array, index), as wide as the vector ``like``
+store: Any = intrinsic(_store)  # store(array, index, vector)
 
 
 # arctan(t) = t P(t²) for |t| <= tan(π/8), over π; P has the least relative error, 3e-17.

@@ -2,15 +2,15 @@
 # # Powers of small numbers
 
 # %%
+import tiny_drawing
+import tiny_judging
+import tiny_study
+
 import companion.session
 from companion.claims.register import record
 from companion.compute.sweeps import sweep
 from companion.figures.save import save
 from companion.settings.types import Cluster, Count, Device, Flag, Positive, Profile, Seed
-
-import tiny_drawing
-import tiny_judging
-import tiny_study
 
 # %% tags=["parameters"]
 profile: Profile = "laptop"  # parameter file that these values come from
@@ -24,11 +24,12 @@ missing: Flag = False  # whether the claim's number is missing
 
 # %%
 run = companion.session.here("tiny", locals())
-run
 
 # %% tags=["tiny_f1_powers"]
 powers = tiny_study.powers(numbers, exponent)
-save("tiny_f1_powers", tiny_drawing.powers(powers), powers, title="Powers", caption="Numbers and their powers.")
+save(
+    "tiny_f1_powers", tiny_drawing.powers(powers), powers, title="Powers", caption="Numbers and their powers."
+)
 
 # %% tags=["tiny_f1_powers"]
 record(tiny_judging.grows(powers, missing), tiny_judging.GROWS)

@@ -1,0 +1,96 @@
+"""Three-block children of the families of ``relu_families``, and the list of all families at one K.
+
+A family that loses stability leaves a less symmetric child. In II(q-1+1), the child of II(q), one
+flipped unit has left its block and points away from its teacher less than the others do.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from companion.theory.relu_ansatz import Ansatz, NotConvergedError
+from companion.theory.relu_families import POSITIVE, Minimum, branch, check_family, family, named_minimum
+
+_PARENTS = range(5, 9)  # the blocks II(q) whose children are known
+_LARGEST_LISTED = 60  # blocks of more flipped units are not listed by known_families
+
+
+def child_family(flipped: int, students: int) -> Minimum:
+    """The child II(q-1+1) of II(q), q = ``flipped``: blocks (K - q, q - 1, 1).
+
+    It is found from the unstable direction of II(q) at the smallest K where there is one, and then
+    followed in K. WINDOWS
+
+    Raises ValueError where there is no such child.
+
+    >>> child_family(7, 19).name, child_family(7, 19).blocks
+    ('II(6+1)', (12, 6, 1))
+    """
+    check_family("II", flipped, students)
+    child = _child(int(flipped), int(students))
+    if child is None:
+        raise ValueError(f"flipped: II({flipped}) has no three-block child at students = {students}")
+    return child
+
+
+@lru_cache(maxsize=64)
+def known_families(students: int) -> tuple[Minimum, ...]:
+    """Every listed critical point at K = M = ``students``, by loss; saddles are included.
+
+    Gradient descent can linger at a weakly unstable member, so that a census has to know it: ask
+    ``is_minimum``. Blocks of up to 60 flipped units, and II(K), are listed.
+
+    >>> [minimum.name for minimum in known_families(6) if minimum.is_minimum]
+    ['I(1)', 'II(6)']
+    """
+    found = [family("I", p, students) for p in range(1, min(students - 3, _LARGEST_LISTED) + 1)]
+    blocks = {*range(5, min(students, _LARGEST_LISTED) + 1), *([students] if students >= 5 else [])}
+    found += [family("II", q, students) for q in sorted(blocks)]
+    found += [child for q in _PARENTS if (child := _child(q, students))]
+    return tuple(sorted(found, key=lambda minimum: minimum.loss))
+
+
+@lru_cache(maxsize=256)
+def _child(flipped: int, students: int) -> Minimum | None:
+    """The child of II(q), or None where there is none."""
+    born = _first_unstable(flipped)
+    if born is None or students <= flipped:
+        return None
+    size, values = born
+    ansatz = Ansatz((size - flipped, flipped - 1, 1))
+    here = float(size)
+    while here != students:
+        here += 0.125 if students > here else -0.125
+        ansatz = Ansatz((here - flipped, flipped - 1, 1))
+        followed = _solve_child(ansatz, values)
+        if followed is None:
+            return None
+        values = followed
+    return named_minimum(f"II({flipped - 1}+1)", ansatz, values)
+
+
+@lru_cache(maxsize=64)
+def _first_unstable(flipped: int) -> tuple[int, NDArray[np.float64]] | None:
+    """Smallest K where II(q) is unstable against one unit leaving its block, and the child there."""
+    for students in range(flipped + 1, 5 * flipped):
+        parent, unknowns = branch("II", flipped, students)
+        ansatz, values = parent.refine(unknowns, [[students - flipped], [flipped - 1, 1]])
+        eigenvalues, vectors = np.linalg.eigh(ansatz.hessian(values))
+        if eigenvalues[0] < 0:
+            away = vectors[:, 0] / np.sqrt(ansatz.multiplicities)
+            away *= 0.05 * np.sign(away[ansatz.names.index("d3")])
+            child = _solve_child(ansatz, values + away)
+            return None if child is None else (students, child)
+    return None
+
+
+def _solve_child(ansatz: Ansatz, start: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Unknowns of the child near ``start``, or None if Newton's method ends elsewhere."""
+    try:
+        values = ansatz.solve(start, downhill=True, steps=300)
+    except NotConvergedError:
+        return None
+    at = dict(zip(ansatz.names, values, strict=True))
+    apart = at["d2"] + 0.02 < at["d3"] < 0.25 and at["c31"] < 0
+    return values if apart and np.linalg.eigvalsh(ansatz.hessian(values))[0] > POSITIVE else None

@@ -1,0 +1,98 @@
+"""P1's claims are judged right on results whose verdict is known."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from companion.claims import relu_landscape as claims
+
+SETTINGS = ["K10", "K12", "stopped early", "stopped early, polished", "without children", "correlated teacher"]
+
+
+def matches(spurious: list[int], unmatched: list[int]) -> xr.Dataset:
+    number = np.full(len(SETTINGS), 500)
+    return xr.Dataset(
+        {
+            "students": ("setting", [10, 12, 12, 12, 19, 12]),
+            "initialisations": ("setting", number),
+            "converged": ("setting", number),
+            "spurious": ("setting", spurious),
+            "unmatched": ("setting", unmatched),
+        },
+        coords={"setting": SETTINGS},
+        attrs={
+            "root_seed": 5,
+            "claim_settings": json.dumps(["K10", "K12"]),
+            "unmatched_losses": json.dumps({name: [] for name in SETTINGS}),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("spurious", "unmatched", "expected"),
+    [
+        ([100, 200], [0, 2], "holds"),
+        ([100, 200], [40, 60], "fails"),
+        ([100, 200], [5, 10], "inconclusive"),
+        ([40, 50], [0, 0], "inconclusive"),
+        ([0, 0], [0, 0], "not evaluated"),
+    ],
+)
+def test_discrete_minima_verdicts(spurious, unmatched, expected):
+    verdict = claims.discrete_minima(matches([*spurious, 100, 100, 300, 90], [*unmatched, 100, 0, 5, 90]))
+    assert verdict.verdict == expected
+
+
+def test_failing_regimes_are_judged_each_on_its_own_numbers():
+    verdict = claims.discrete_minima(matches([100, 200, 100, 100, 300, 90], [0, 0, 100, 0, 3, 90]))
+    found = {regime.name: (regime.verdict, regime.unexpected) for regime in verdict.regimes}
+    assert found == {
+        "stopped early": ("fails", False),
+        "without children": ("holds", True),
+        "correlated teacher": ("fails", False),
+    }
+
+
+def spectrum(**changes: float) -> xr.Dataset:
+    """Signs as claimed and eigenvalues as referenced, but for changes like {"I(1)@9": -1}."""
+    widths = np.arange(4, 21)
+    names = ["I(1)", "I(2)", "I(3)", "II(6)", "II(7)"]
+    windows = {**claims._WINDOWS, "II(7)": (7, 19)}
+    values = np.array(
+        [[0.01 if windows[name][0] <= width <= windows[name][1] else -0.01 for width in widths] for name in names]
+    )
+    smallest = xr.DataArray(values, dims=("family", "students"), coords={"family": names, "students": widths})
+    for (name, width), reference in claims._REFERENCES.items():
+        smallest.loc[name, width] = reference
+    for place, value in changes.items():
+        name, _, width = place.partition("@")
+        smallest.loc[name, int(width)] = value
+    return xr.Dataset({"hessian_min": smallest, "transverse_min": smallest + 0.5})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "holds"),
+        ({"I(1)@9": -0.01}, "fails"),
+        ({"II(6)@18": 0.001}, "fails"),
+        ({"I(1)@6": 0.0048}, "fails"),
+        ({"I(1)@6": 0.004705}, "holds"),
+    ],
+)
+def test_stability_windows_verdicts(changes, expected):
+    verdict = claims.stability_windows(spectrum(**changes))
+    assert verdict.verdict == expected
+    assert [regime.verdict for regime in verdict.regimes] == ["fails", "fails"]
+
+
+def test_stability_needs_all_widths():
+    assert claims.stability_windows(spectrum().sel(students=slice(4, 12))).verdict == "not evaluated"
+
+
+def test_an_unstable_transverse_direction_counts():
+    changed = spectrum()
+    changed["transverse_min"].loc["I(1)", 12] = -0.2
+    assert claims.stability_windows(changed).verdict == "fails"

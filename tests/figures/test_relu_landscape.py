@@ -1,0 +1,50 @@
+"""P1's figures draw what the datasets hold."""
+
+import numpy as np
+import pytest
+
+from companion.figures import relu_landscape as figures
+from companion.studies import relu_families, relu_landscape
+
+
+def test_histogram_has_a_panel_per_size_and_every_converged_run_in_a_bar(project):
+    histogram = relu_landscape.loss_histogram([6, 8], [20, 30], 0)
+    drawing = figures.loss_histogram(histogram)
+    panels = drawing.axes
+    assert len(panels) == 2
+    heights = [sum(bar.get_height() for bar in axes.patches) for axes in panels]
+    assert heights == [20, 30]
+
+
+def test_family_lines_stand_at_the_families_losses(project):
+    histogram = relu_landscape.loss_histogram([6], [20], 0)
+    (axes,) = figures.loss_histogram(histogram).axes
+    drawn = sorted(float(line.get_xdata()[0]) for line in axes.lines)
+    np.testing.assert_allclose(drawn, np.sort(histogram.line_loss.values))
+
+
+def test_overlap_matrices_are_drawn_unchanged(project):
+    overlaps = relu_families.family_overlaps(7)
+    drawing = figures.overlap_matrices(overlaps)
+    first = next(axes.images[0].get_array() for axes in drawing.axes if axes.images)
+    np.testing.assert_array_equal(first, overlaps.teacher_overlap.values[0])
+
+
+@pytest.mark.parametrize(
+    ("study", "draw"),
+    [
+        (lambda: relu_families.losses_against_width(8, 100), figures.loss_against_width),
+        (lambda: relu_families.stability(9), figures.stability),
+    ],
+)
+def test_axes_are_labelled_with_symbols(project, study, draw):
+    for axes in draw(study()).axes:
+        assert "$" in axes.get_xlabel()
+        assert "$" in axes.get_ylabel()
+
+
+def test_crossings_lie_between_the_widths_where_the_sign_changes(project):
+    crossings = figures._crossings(relu_families.stability(11))
+    assert crossings["I(1)"] == pytest.approx([5.62], abs=0.01)
+    assert 7 < crossings["I(2)"][0] < 8
+    assert 9 < crossings["I(3)"][0] < 10

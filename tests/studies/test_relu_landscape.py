@@ -1,0 +1,84 @@
+"""The stored P1 experiments: shapes, counts, and what a grown census recomputes."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from companion.store.artefacts import all_results, store_roots
+from companion.studies import relu_families, relu_landscape
+from companion.theory.relu_landscape import family, population_loss
+
+
+def blocks_in_store() -> set[str]:
+    return {
+        address.key for address, _ in all_results(store_roots()[0]) if address.function.endswith("basin_block")
+    }
+
+
+def test_census_counts_unconverged_runs_apart(project):
+    census = relu_landscape.basin_census(6, 6, 12, 3, maximum_steps=700)
+    labels = census.family.values
+    assert 0 < float(census.fraction_unconverged) < 1
+    assert (labels[~census.converged.values] == "unconverged").all()
+    assert not (labels[census.converged.values] == "unconverged").any()
+    assert float(census.fraction_unconverged) == pytest.approx(1 - census.converged.values.mean())
+
+
+def test_census_fraction_and_interval_follow_from_its_rows(project):
+    census = relu_landscape.basin_census(8, 8, 60, 0)
+    spurious = int((census.family != "global").sum())
+    assert spurious > 0
+    assert float(census.fraction_spurious) == spurious / 60
+    lower, upper = census.fraction_spurious_interval.values
+    assert 0 < lower < spurious / 60 < upper < 1
+    oracle = family("I", 1, 8).loss
+    in_family = census.where(census.family == "I(1)", drop=True)
+    np.testing.assert_allclose(in_family.loss, oracle, atol=1e-12)
+
+
+def test_more_initialisations_compute_only_the_new_blocks(project, monkeypatch):
+    monkeypatch.setattr(relu_landscape, "_runs_per_block", lambda students: 10)
+    small = relu_landscape.basin_census(6, 6, 20, 0)
+    before = blocks_in_store()
+    large = relu_landscape.basin_census(6, 6, 30, 0)
+    assert len(before) == 2
+    assert len(blocks_in_store() - before) == 1
+    xr.testing.assert_equal(large.loss.isel(initialisation=slice(20)), small.loss)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [((0, 0, 5, 0), "students"), ((5, 5, 0, 0), "initialisations"), ((6, 5, 5, 0), "students")],
+)
+def test_census_names_the_wrong_argument(project, arguments, named):
+    with pytest.raises(ValueError, match=named):
+        relu_landscape.basin_census(*arguments)
+
+
+def test_histogram_demands_one_number_for_each_size(project):
+    with pytest.raises(ValueError, match="initialisations"):
+        relu_landscape.loss_histogram([6, 8], [5], 0)
+
+
+def test_unpolished_endpoints_match_in_loss_but_not_in_blocks(project):
+    census = relu_landscape.basin_census(8, 8, 60, 0, tolerance=1e-5, polished=False)
+    spurious = census.where(census.family == "unmatched", drop=True)
+    assert spurious.loss.size > 0
+    assert float(spurious.loss_difference.max()) < 1e-7
+    assert float(spurious.block_mismatch.min()) > 1e-5
+
+
+def test_family_tables_agree_with_the_loss_of_the_weights(project):
+    overlaps = relu_families.family_overlaps(8)
+    assert overlaps.family.values.tolist() == ["I(1)", "I(2)", "I(3)", "II(6)", "II(8)"]
+    for index in range(overlaps.sizes["family"]):
+        member = overlaps.isel(family=index)
+        assert population_loss(member.teacher_overlap.values, np.eye(8)) == pytest.approx(float(member.loss))
+
+
+def test_widths_table_joins_full_and_reduced_computation(project):
+    widths = relu_families.losses_against_width(8, 100)
+    assert widths.stable.sel(family="I(1)", students=[5, 6]).values.tolist() == [0, 1]
+    assert (widths.stable.sel(students=widths.students > 8) == -1).all()
+    assert np.isnan(widths.loss.sel(family="II(6)", students=5))
+    assert float(widths.scaled_loss.sel(family="I(1)", students=100)) == pytest.approx(0.27417, abs=5e-6)
