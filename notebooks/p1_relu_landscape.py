@@ -61,8 +61,9 @@ save(
     figures.loss_histogram(histogram),
     histogram,
     title="Gradient descent ends on discrete losses",
-    caption="Losses at the end of gradient descent from random starts, $K=M=d$. Dashed: family losses from "
-    "Newton's method. Every spurious endpoint sits on one of them; the rest found the teacher ($L=0$, share given).",
+    caption="Losses at the end of gradient descent from random starts, $K=M=d$. Dashed: losses of the families, from "
+    "Newton's method. Grey bar: runs that found the teacher ($L=0$, share given); blue: runs on a listed family; "
+    "vermilion, where there are any: runs on none.",
     equation=r"L=\frac{1}{2}\,\mathbb{E}_x\left[\left(f_W(x)-f_V(x)\right)^2\right]",
     claims=["p1_c1_discrete_minima"],
 )

@@ -21,7 +21,9 @@ def test_packages_import_nothing_when_they_are_imported(path):
     assert not [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix()
+)
 def test_modules_are_small_rooms(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 310
     assert path.stem not in ("utils", "helpers")

@@ -8,7 +8,14 @@ import xarray as xr
 
 from companion.claims import relu_landscape as claims
 
-SETTINGS = ["K10", "K12", "stopped early", "stopped early, polished", "without children", "correlated teacher"]
+SETTINGS = [
+    "K10",
+    "K12",
+    "stopped early",
+    "stopped early, polished",
+    "without children",
+    "correlated teacher",
+]
 
 
 def matches(spurious: list[int], unmatched: list[int]) -> xr.Dataset:
@@ -61,7 +68,10 @@ def spectrum(**changes: float) -> xr.Dataset:
     names = ["I(1)", "I(2)", "I(3)", "II(6)", "II(7)"]
     windows = {**claims._WINDOWS, "II(7)": (7, 19)}
     values = np.array(
-        [[0.01 if windows[name][0] <= width <= windows[name][1] else -0.01 for width in widths] for name in names]
+        [
+            [0.01 if windows[name][0] <= width <= windows[name][1] else -0.01 for width in widths]
+            for name in names
+        ]
     )
     smallest = xr.DataArray(values, dims=("family", "students"), coords={"family": names, "students": widths})
     for (name, width), reference in claims._REFERENCES.items():

@@ -97,11 +97,15 @@ class SmallProject:
 
     def code(self, source: str, *outputs: Any, tags: tuple[str, ...] = ()) -> Any:
         """An executed code cell."""
-        return v4.new_code_cell(source, metadata={"tags": list(tags)}, outputs=list(outputs), execution_count=1)
+        return v4.new_code_cell(
+            source, metadata={"tags": list(tags)}, outputs=list(outputs), execution_count=1
+        )
 
     def shown(self, **data: str) -> Any:
         """An output with one representation per keyword; ``__`` stands for the slash of its type."""
-        return v4.new_output("display_data", data={kind.replace("__", "/"): text for kind, text in data.items()})
+        return v4.new_output(
+            "display_data", data={kind.replace("__", "/"): text for kind, text in data.items()}
+        )
 
     def drawing(self) -> Any:
         """An output that is an image."""
@@ -137,7 +141,9 @@ class SmallProject:
         }
         return entry | changes
 
-    def regime(self, verdict: str, expected: str = "fails", description: str = "a loose tolerance") -> dict[str, Any]:
+    def regime(
+        self, verdict: str, expected: str = "fails", description: str = "a loose tolerance"
+    ) -> dict[str, Any]:
         """What was found in a registered regime."""
         return {
             "name": description.replace(" ", "_"),
@@ -146,6 +152,12 @@ class SmallProject:
             "verdict": verdict,
             "value_text": "",
         }
+
+
+@pytest.fixture(scope="session")
+def new_project() -> type[SmallProject]:
+    """Makes projects in folders that a test names."""
+    return SmallProject
 
 
 @pytest.fixture

@@ -10,7 +10,12 @@ def test_an_empty_project_has_nothing_and_no_problem(tmp_path):
 
 
 def test_figures_come_by_profile_and_count_like_people(small_project):
-    for profile, identifier in [("smoke", "p1_f1_a"), ("laptop", "p1_f10_b"), ("laptop", "p1_f2_c"), ("mine", "p1_f1_a")]:
+    for profile, identifier in [
+        ("smoke", "p1_f1_a"),
+        ("laptop", "p1_f10_b"),
+        ("laptop", "p1_f2_c"),
+        ("mine", "p1_f1_a"),
+    ]:
         small_project.figure(identifier, profile)
     inventory = take_inventory(small_project.root)
     found = [(figure.profile, figure.id) for figure in inventory.figures]

@@ -14,7 +14,14 @@ def page_of(small_project, *cells, figures=FIGURES, siblings=()):
 
 
 def test_formulas_in_markdown_become_mathml(small_project):
-    source = "# Minima at $K$\n\nInline $a<b$ and \\(c\\).\n\n$$\nL = 1\n$$\n\n\\begin{align}x&=1\\\\y&=2\\end{align}\n\n`$x$`"
+    paragraphs = (
+        "# Minima at $K$",
+        r"Inline $a<b$ and \(c\).",
+        "$$\nL = 1\n$$",
+        r"\begin{align}x&=1\\y&=2\end{align}",
+        "`$x$`",
+    )
+    source = "\n\n".join(paragraphs)
     page = page_of(small_project, small_project.text(source))
     assert page.title == "Minima at $K$"
     assert page.body.count('display="inline"') == 3
@@ -36,7 +43,9 @@ def test_cells_of_a_figure_are_anchored_described_and_linked(small_project):
 
 def test_scripts_and_widgets_do_not_come_along(small_project):
     widget = small_project.shown(
-        application__javascript="alert(1)", text__plain="an object", text__html="<script>alert(2)</script><b>x</b>"
+        application__javascript="alert(1)",
+        text__plain="an object",
+        text__html="<script>alert(2)</script><b>x</b>",
     )
     interactive = small_project.shown(text__plain="HBox()")
     interactive.data["application/vnd.jupyter.widget-view+json"] = {"model_id": "1"}

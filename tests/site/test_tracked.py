@@ -21,9 +21,11 @@ def test_the_committed_entries_are_read_not_the_present_ones(small_project):
 
 
 def test_a_project_inside_a_larger_repository_works_too(small_project):
-    small_project.claims(p1_c1_minima=small_project.claim(digest="old"))
-    commit_everything(small_project.root.parent)
-    assert tracked_claims(small_project.root, ["laptop"])["laptop"]["p1_c1_minima"].digest == "old"
+    small_project.write(
+        "inside/figures/laptop/claims.json", {"p1_c1_minima": small_project.claim(digest="old")}
+    )
+    commit_everything(small_project.root)
+    assert tracked_claims(small_project.root / "inside", ["laptop"])["laptop"]["p1_c1_minima"].digest == "old"
 
 
 def test_without_version_control_nothing_is_tracked(small_project, monkeypatch):

@@ -70,7 +70,13 @@ def test_without_version_control_the_mark_of_the_run_counts(small_project):
 
 @pytest.mark.parametrize(
     ("verdict", "expected", "surprises"),
-    [("holds", "holds", 0), ("fails", "holds", 1), ("fails", "fails", 0), ("holds", "fails", 1), ("inconclusive", "fails", 0)],
+    [
+        ("holds", "holds", 0),
+        ("fails", "holds", 1),
+        ("fails", "fails", 0),
+        ("holds", "fails", 1),
+        ("inconclusive", "fails", 0),
+    ],
 )
 def test_unexpected_holds_count_like_unexpected_failures(small_project, verdict, expected, surprises):
     changes = {"verdict": verdict, "expected": expected}
@@ -97,7 +103,11 @@ def test_a_value_is_told_in_words_if_there_are_any():
 
 @pytest.mark.parametrize(
     ("changes", "kind"),
-    [({"deterministic": True}, "deterministic"), ({"seeds": "confirmatory"}, "confirmatory"), ({"seeds": "none"}, "")],
+    [
+        ({"deterministic": True}, "deterministic"),
+        ({"seeds": "confirmatory"}, "confirmatory"),
+        ({"seeds": "none"}, ""),
+    ],
 )
 def test_the_kind_of_a_claim_is_told(small_project, changes, kind):
     assert entries(small_project, p1_c1_a=changes)["p1_c1_a"].kind == kind

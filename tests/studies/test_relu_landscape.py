@@ -11,7 +11,9 @@ from companion.theory.relu_landscape import family, population_loss
 
 def blocks_in_store() -> set[str]:
     return {
-        address.key for address, _ in all_results(store_roots()[0]) if address.function.endswith("basin_block")
+        address.key
+        for address, _ in all_results(store_roots()[0])
+        if address.function.endswith("basin_block")
     }
 
 

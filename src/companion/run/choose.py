@@ -67,11 +67,12 @@ def choose(wishes: Wishes) -> Choice:
     """The requests that ``wishes`` come to. Raises SettingsError with all that is wrong in them at once."""
     notebooks, problems = _find(wishes.notebooks)
     if not problems:  # what a notebook that cannot be read would take is not known
-        problems += _unknown_figures(wishes.only, notebooks) if wishes.only else []
         problems += _unknown_overrides(wishes, notebooks)
+        unknown = _unknown_figures(wishes.only, notebooks) if wishes.only else []
+        if wishes.only and not unknown:
+            notebooks = [notebook for notebook in notebooks if set(notebook.figure_ids) & set(wishes.only)]
+        problems += unknown
     problems += _device_problems(wishes.device, "--device") + _cluster_problems(wishes.cluster, "--cluster")
-    if wishes.only:
-        notebooks = [notebook for notebook in notebooks if set(notebook.figure_ids) & set(wishes.only)]
     left_out: list[str] = []
     if not wishes.notebooks:
         left_out = [book.name for book in notebooks if wishes.profile not in _profiles(book)]

@@ -147,7 +147,7 @@ def left_files(profile: str, notebook: str, figures: Iterable[str]) -> dict[str,
         f"figure {name}{suffix}": folder / (name + suffix) for name in figures for suffix in FIGURE_SUFFIXES
     }
     if claims_path(profile, notebook).exists():
-        files["the recorded verdicts"] = claims_path(profile, notebook)
+        files["the file of verdicts"] = claims_path(profile, notebook)
     return files
 
 

@@ -46,7 +46,8 @@ class Session:
         return build_folder() / "runs" / self.profile
 
     def __repr__(self) -> str:
-        return f"{self.notebook} · {self.profile} · {self.device} · cluster {self.cluster} · seed {self.seed}"
+        cluster = self.parameters["cluster"]  # not the address that a run handed over: it changes every time
+        return f"{self.notebook} · {self.profile} · {self.device} · cluster {cluster} · seed {self.seed}"
 
 
 _current: Session | None = None

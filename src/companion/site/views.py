@@ -39,6 +39,12 @@ def index_view(inventory: Inventory, rows: list[ClaimRow]) -> View:
         "number": len({figure.id for figure in inventory.figures}),
         "counts": counted([row.entry.verdict for row in rows]) if rows else {},
         "problems": inventory.problems,
+        "failures": [
+            {"name": attempt.name, "profile": profile}
+            for profile in sorted(inventory.summaries, key=profile_order)
+            for attempt in inventory.summaries[profile].notebooks
+            if attempt.failure
+        ],
     }
 
 
@@ -110,7 +116,7 @@ def notebooks_view(inventory: Inventory, notebooks: Notebooks) -> View:
 def _card(figure: DrawnFigure, inventory: Inventory) -> View:
     folder = f"figures/{figure.profile}/{figure.id}"
     entries = claims_of_figure(figure.id, figure.record.claims, inventory.claims.get(figure.profile, {}))
-    alt = text_without_formulas(formats.first_sentence(figure.record.caption)) or figure.title
+    alt = text_without_formulas(formats.first_sentence(figure.record.caption)) or text_without_formulas(figure.title)
     return {
         "figure": figure,
         "href": f"{folder}.html",

@@ -164,7 +164,7 @@ class Ansatz:
         """
         parts = [(size - 2, 1.0, 1.0) if size > 2 else (1.0,) * int(size) for size in self.sizes]
         fine, same = self.refine(values, parts)
-        return np.linalg.eigvalsh(fine.hessian(same))
+        return np.asarray(np.linalg.eigvalsh(fine.hessian(same)), dtype=np.float64)
 
     def transverse_eigenvalues(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """All distinct eigenvalues, ascending, of the matrix A of the full weights."""
@@ -173,7 +173,7 @@ class Ansatz:
         roots = np.sqrt(sizes)
         even = between * np.outer(roots, roots) + np.diag(diagonal - np.diag(between))
         odd = (diagonal - np.diag(between))[sizes > 1]
-        return np.sort(np.concatenate([np.linalg.eigvalsh(even), odd]))
+        return np.sort(np.concatenate([np.asarray(np.linalg.eigvalsh(even), dtype=np.float64), odd]))
 
     def weights(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weights (K, K), block after block; the sizes have to be whole numbers."""

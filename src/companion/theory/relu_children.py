@@ -20,7 +20,8 @@ def child_family(flipped: int, students: int) -> Minimum:
     """The child II(q-1+1) of II(q), q = ``flipped``: blocks (K - q, q - 1, 1).
 
     It is found from the unstable direction of II(q) at the smallest K where there is one, and then
-    followed in K. WINDOWS
+    followed in K. Known for q = 5 (15 <= K <= 22), 6 (17 to 22), 7 (19 to 23) and 8 (21 to 25); a
+    minimum for q = 7 at K = 19 and 20, and for q = 8.
 
     Raises ValueError where there is no such child.
 
