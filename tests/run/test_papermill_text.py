@@ -11,7 +11,7 @@ def test_a_text_notebook_is_read_as_json_with_kernel_and_language(tiny: Path):
     node = nbformat.reads(JupytextHandler.read("jupytext://notebooks/tiny.py"), as_version=4)
     assert node.metadata.kernelspec == {"name": "python3", "language": "python", "display_name": "Python 3"}
     assert node.metadata.language_info.name == "python"
-    assert [cell.metadata.tags for cell in node.cells if "tags" in cell.metadata][0] == ["parameters"]
+    assert next(cell.metadata.tags for cell in node.cells if "tags" in cell.metadata) == ["parameters"]
 
 
 def test_two_readings_are_equal(tiny: Path):

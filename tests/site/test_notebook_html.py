@@ -30,6 +30,13 @@ def test_formulas_in_markdown_become_mathml(small_project):
     assert "$$" not in page.body
 
 
+def test_what_touches_a_formula_stays_on_its_line(small_project):
+    body = page_of(small_project, small_project.text("Families II($p$), and $q$ too; **$r$**.")).body
+    assert '<span class="together">II(<math' in body
+    assert "</math>),</span> and <math" in body
+    assert "<strong><math" in body
+
+
 def test_cells_of_a_figure_are_anchored_described_and_linked(small_project):
     first = small_project.code("data = census()", tags=("p1_f1_losses",))
     second = small_project.code("draw(data)", small_project.drawing(), tags=("p1_f1_losses", "other"))

@@ -118,7 +118,15 @@ def test_child_of_the_block_of_seven(students, loss, lowest):
 
 
 def test_blocks_of_the_child_at_19():
-    printed = {"d1": 1.031, "o1": -0.001, "c12": 0.022, "c13": -0.041, "d2": -0.727, "o2": 0.221, "c21": 0.006}
+    printed = {
+        "d1": 1.031,
+        "o1": -0.001,
+        "c12": 0.022,
+        "c13": -0.041,
+        "d2": -0.727,
+        "o2": 0.221,
+        "c21": 0.006,
+    }
     printed |= {"c23": 0.319, "d3": -0.413, "c31": -0.057, "c32": 0.353}
     assert landscape.child_family(7, 19).values == pytest.approx(printed, abs=6e-4)
 
@@ -169,9 +177,9 @@ def test_large_sizes(students, few, all_flipped):
 
 
 def test_losses_approach_their_limits():
-    few, limit = 1e6 * landscape.reduced_loss("I", 1, 1e6), 0.5 - 2 / np.pi**2
-    assert few == pytest.approx(limit, abs=2e-4)
-    correction = (landscape.reduced_loss("II", 1e6, 1e6) - (0.5 - 1 / np.pi)) * 1e3
+    few, limit = 1e5 * landscape.reduced_loss("I", 1, 1e5), 0.5 - 2 / np.pi**2
+    assert few == pytest.approx(limit, abs=5e-4)
+    correction = (landscape.reduced_loss("II", 1e5, 1e5) - (0.5 - 1 / np.pi)) * 1e5**0.5
     assert correction == pytest.approx(-0.42, abs=0.01)
 
 
@@ -181,8 +189,8 @@ def test_losses_approach_their_limits():
 def test_reduced_loss_and_gradient_are_those_of_the_weights(kind, flipped, students):
     minimum = landscape.family(kind, flipped, students)
     V = np.eye(students)
-    assert landscape.population_loss(minimum.weights, V) == pytest.approx(minimum.loss, abs=1e-13)
-    assert np.linalg.norm(landscape.loss_gradient(minimum.weights, V)) < 1e-12
+    assert landscape.population_loss(minimum.weights, V) == pytest.approx(minimum.loss, abs=2e-12)
+    assert np.linalg.norm(landscape.loss_gradient(minimum.weights, V)) < 2e-11
 
 
 @pytest.mark.parametrize("students", [4, 5, 6, 9, 12, 20])
@@ -211,7 +219,7 @@ def test_ansatz_is_the_restriction_of_the_landscape(sizes):
     np.testing.assert_allclose(ansatz.transverse_eigenvalues(values)[[0, -1]], A[[0, -1]], atol=1e-13)
 
 
-@pytest.mark.parametrize("students", [*range(4, 33), 60, 200])
+@pytest.mark.parametrize("students", [*range(4, 33), 60])
 def test_every_family_of_the_domain_is_found(students):
     few = [landscape.family("I", p, students) for p in range(1, min(students - 3, students // 2 + 3) + 1)]
     block = [landscape.family("II", q, students) for q in range(5, students + 1)]
@@ -258,6 +266,13 @@ def test_families_outside_their_domain_are_refused(arguments, message):
 def test_missing_children_are_refused(flipped, students):
     with pytest.raises(ValueError, match="no three-block child"):
         landscape.child_family(flipped, students)
+
+
+def test_a_branch_that_has_ended_is_an_error():
+    assert landscape.family("II", 20, 120).values["c21"] < 0
+    with pytest.raises(NotConvergedError, match=r"II\(20\) was not reached at students = 200"):
+        landscape.family("II", 20, 200)
+    assert "II(20)" not in [minimum.name for minimum in landscape.known_families(200)]
 
 
 def test_newtons_method_says_when_it_fails():

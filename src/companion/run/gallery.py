@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ def refresh() -> Path:
         # slow to import, and nearly never needed when a run is repeated
         from companion.site.build import build_site
 
+        if mark.exists() and not index.exists():  # ours by its mark, but no longer to be told for a gallery
+            shutil.rmtree(site)
         build_site(project_root())
         write_atomically(mark, digest)
     return index
@@ -33,7 +36,8 @@ def _inputs_digest() -> str:
     digest.update(_committed_figures())
     for path in _inputs():
         content = path.read_bytes() if path.name != "summary.json" else _lasting(path)
-        for part in (str(path).encode(), content):
+        name = "/".join(path.parts[-2:])  # not the whole path: a project that moved shows the same
+        for part in (name.encode(), content):
             digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
 

@@ -42,6 +42,7 @@ _SHOWN = (
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _HEADING = re.compile(r"^#[ \t]+(.+?)[ \t]*$", re.MULTILINE)
 _DELIMITED = re.compile(r"^\s*(\$|\\\(|\\\[)")
+_TOUCHED = re.compile(r'([^\s<>]*)(<math\b[^>]*display="inline"[^>]*>.*?</math>)([^\s<]*)', re.DOTALL)
 _LIGHT, _DARK = "default", "github-dark"
 
 
@@ -154,7 +155,13 @@ class _InlineParser(MathInlineParser):
 def _markdown_to_html(context: Context, source: str) -> str:
     attachments = context.get("cell", {}).get("attachments", {})
     renderer = _Renderer(escape=False, attachments=attachments, exclude_anchor_links=True)
-    return MarkdownWithMath(renderer=renderer, inline=_InlineParser(hard_wrap=False)).render(source)
+    html = MarkdownWithMath(renderer=renderer, inline=_InlineParser(hard_wrap=False)).render(source)
+    return _TOUCHED.sub(_unbroken, html)
+
+
+def _unbroken(word: re.Match[str]) -> str:
+    """No line ends between a formula and the bracket or comma that touches it."""
+    return f'<span class="together">{word[0]}</span>' if word[1] or word[3] else word[0]
 
 
 def _latex_output(source: str) -> str:

@@ -116,7 +116,9 @@ def notebooks_view(inventory: Inventory, notebooks: Notebooks) -> View:
 def _card(figure: DrawnFigure, inventory: Inventory) -> View:
     folder = f"figures/{figure.profile}/{figure.id}"
     entries = claims_of_figure(figure.id, figure.record.claims, inventory.claims.get(figure.profile, {}))
-    alt = text_without_formulas(formats.first_sentence(figure.record.caption)) or text_without_formulas(figure.title)
+    alt = text_without_formulas(formats.first_sentence(figure.record.caption)) or text_without_formulas(
+        figure.title
+    )
     return {
         "figure": figure,
         "href": f"{folder}.html",

@@ -55,8 +55,8 @@ class Ansatz:
         return np.array(list(self._layout.values()), dtype=float)
 
     @cached_property
-    def _tables(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-        """Forms (the summed error, norms, 1, overlaps), pairs (norm, norm, overlap) and their weights."""
+    def _tables(self) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
+        """The arguments sizes, sums, forms, pairs and weights of the compiled kernels."""
         sizes, blocks = self.sizes, len(self.sizes)
         place = {key: 1 + index for index, key in enumerate(self._layout)}
         width = 1 + len(place)
@@ -66,13 +66,11 @@ class Ansatz:
             kind = "c" if student != teacher else ("d" if own else "o")
             return _basis(width, place.get((kind, student, teacher)))
 
-        summed = np.zeros((width, width))
-        norms, overlaps, pairs, weights = [], [], [], []
-        first_overlap = 2 + blocks  # after the summed error, the norms and the teacher's norm
+        sums, norms, overlaps, pairs, weights = [], [], [], [], []
 
         def add_pair(a: int, b: int, overlap: NDArray[np.float64], weight: float) -> None:
             if weight != 0:
-                pairs.append((1 + a, 1 + b, first_overlap + len(overlaps)))
+                pairs.append((a, b, 1 + blocks + len(overlaps)))  # after the norms and the teacher's
                 overlaps.append(_symmetric(overlap))
                 weights.append(weight)
 
@@ -80,7 +78,7 @@ class Ansatz:
             total = row(a, True, a) + (size - 1) * row(a, False, a)
             total += sum(sizes[b] * row(b, False, a) for b in range(blocks) if b != a)
             total[0] -= 1.0
-            summed += size * np.outer(total, total)
+            sums.append(total)
             norm = np.outer(row(a, True, a), row(a, True, a))
             within = 2.0 * np.outer(row(a, True, a), row(a, False, a))
             norm += (size - 1) * np.outer(row(a, False, a), row(a, False, a))
@@ -104,21 +102,26 @@ class Ansatz:
                 if b != a:
                     add_pair(a, blocks, np.outer(one, row(a, False, b)), -2 * size * sizes[b])
         unit = _symmetric(np.outer(_basis(width, 0), _basis(width, 0)))
-        forms = np.array([_symmetric(summed), *map(_symmetric, norms), unit, *overlaps])
-        return forms, np.array(pairs, dtype=np.int64), np.array(weights, dtype=float)
+        return (
+            np.array(sizes, dtype=float),
+            np.array(sums),
+            np.array([*map(_symmetric, norms), unit, *overlaps]),
+            np.array(pairs, dtype=np.int64),
+            np.array(weights, dtype=float),
+        )
 
     def loss(self, values: NDArray[np.float64]) -> float:
         """Population loss (with the 1/2) of the unknowns' ``values``."""
-        return float(kernels.evaluate(*self._tables, np.array(self.sizes, dtype=float), values, False)[0])
+        return float(kernels.evaluate(*self._tables, values, False)[0])
 
     def gradient(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Gradient in the scaled unknowns."""
-        slope = kernels.evaluate(*self._tables, np.array(self.sizes, dtype=float), values, False)[1]
+        slope = kernels.evaluate(*self._tables, values, False)[1]
         return slope / np.sqrt(self.multiplicities)
 
     def hessian(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Hessian in the scaled unknowns: that of the weights restricted to the invariant subspace."""
-        curvature = kernels.evaluate(*self._tables, np.array(self.sizes, dtype=float), values, True)[2]
+        curvature = kernels.evaluate(*self._tables, values, True)[2]
         roots = np.sqrt(self.multiplicities)
         return curvature / np.outer(roots, roots)
 
@@ -129,9 +132,8 @@ class Ansatz:
 
         Raises NotConvergedError.
         """
-        sizes = np.array(self.sizes, dtype=float)
         values, gradient_norm = kernels.newton(
-            *self._tables, sizes, np.sqrt(self.multiplicities), start, downhill, steps
+            *self._tables, np.sqrt(self.multiplicities), start, downhill, steps
         )
         # Rounding leaves a few units in the last place per student.
         if not gradient_norm <= 1e-13 + 5e-15 * sum(self.sizes):
@@ -169,7 +171,7 @@ class Ansatz:
     def transverse_eigenvalues(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """All distinct eigenvalues, ascending, of the matrix A of the full weights."""
         sizes = np.array(self.sizes, dtype=float)
-        between, diagonal = kernels.transverse(*self._tables, sizes, values)
+        between, diagonal = kernels.transverse(*self._tables, values)
         roots = np.sqrt(sizes)
         even = between * np.outer(roots, roots) + np.diag(diagonal - np.diag(between))
         odd = (diagonal - np.diag(between))[sizes > 1]

@@ -1,9 +1,10 @@
 """Compiled kernels of ``relu_ansatz``: loss, gradient and Hessian from quadratic forms, and Newton's method.
 
-Arguments: ``forms`` (F, U + 1, U + 1) give the overlaps yᵀ F y of y = (1, unknowns): first the squared
-sum of the errors of the weights, then the squared norms of the student blocks, the teacher's
-norm 1, and the overlaps of pairs; ``pairs`` (P, 3) point to two squared norms and an overlap among
-them, and ``weights`` (P,) count the pairs (with a minus sign between student and teacher).
+Arguments: ``sizes`` (b,) of the blocks; ``sums`` (b, U + 1), the summed error of the weights on a
+teacher of each block as a linear form of y = (1, unknowns); ``forms`` (F, U + 1, U + 1), quadratic
+forms of y: squared norms of the student blocks, the teacher's norm 1, overlaps of pairs; ``pairs``
+(P, 3) point to two squared norms and an overlap among them, and ``weights`` (P,) count the pairs,
+with a minus sign between student and teacher.
 """
 
 import math
@@ -38,7 +39,7 @@ def _levels(forms, values):
 
 
 @compiled()
-def evaluate(forms, pairs, weights, sizes, values, with_hessian):
+def evaluate(sizes, sums, forms, pairs, weights, values, with_hessian):
     """Loss, gradient and Hessian (zeros unless asked for) in the unknowns."""
     count, blocks = values.shape[0], sizes.shape[0]
     level, slope = _levels(forms, values)
@@ -48,14 +49,14 @@ def evaluate(forms, pairs, weights, sizes, values, with_hessian):
     length = 0.0
     self_energy = 0.0
     for a in range(blocks):
-        length += sizes[a] * (math.sqrt(level[1 + a]) - 1.0)
-        self_energy += sizes[a] * _SELF * (level[1 + a] + 1.0)
+        length += sizes[a] * (math.sqrt(level[a]) - 1.0)
+        self_energy += sizes[a] * _SELF * (level[a] + 1.0)
     for a in range(blocks):
-        n = level[1 + a]
-        first[1 + a] += sizes[a] * _SELF + length * sizes[a] / math.sqrt(n)
-        second[1 + a, 1 + a] -= 0.5 * length * sizes[a] / n**1.5
+        n = level[a]
+        first[a] += sizes[a] * _SELF + length * sizes[a] / math.sqrt(n)
+        second[a, a] -= 0.5 * length * sizes[a] / n**1.5
         for b in range(blocks):
-            second[1 + a, 1 + b] += 0.5 * sizes[a] * sizes[b] / math.sqrt(n * level[1 + b])
+            second[a, b] += 0.5 * sizes[a] * sizes[b] / math.sqrt(n * level[b])
     energy = length * length + self_energy
     for p in range(pairs.shape[0]):
         a, b, f = pairs[p]
@@ -79,12 +80,18 @@ def evaluate(forms, pairs, weights, sizes, values, with_hessian):
             own = (product * product / (2.0 * s) - s) / (2.0 * n * n) + product / (4.0 * n * n)
             second[norm, norm] += weight * own
     scale = 4.0 * math.pi
-    loss = level[0] / 8.0 + energy / scale
+    loss = energy / scale
     first /= scale
     second /= scale
-    first[0] = 0.125
     gradient = np.zeros(count)
     curvature = np.zeros((count, count))
+    for a in range(blocks):
+        error = sums[a, 0] + np.sum(sums[a, 1:] * values)
+        loss += sizes[a] * error * error / 8.0
+        for i in range(count):
+            gradient[i] += 0.25 * sizes[a] * error * sums[a, 1 + i]
+            for j in range(count):
+                curvature[i, j] += 0.25 * sizes[a] * sums[a, 1 + i] * sums[a, 1 + j]
     for f in range(forms.shape[0]):
         for i in range(count):
             gradient[i] += first[f] * slope[f, i]
@@ -96,7 +103,7 @@ def evaluate(forms, pairs, weights, sizes, values, with_hessian):
 
 
 @compiled()
-def newton(forms, pairs, weights, sizes, roots, start, downhill, steps):
+def newton(sizes, sums, forms, pairs, weights, roots, start, downhill, steps):
     """Newton's method in the scaled unknowns, each unknown moving by at most 0.1 a step.
 
     Ends when the gradient no longer falls and is near rounding, or after ``steps``; returns the best
@@ -106,7 +113,7 @@ def newton(forms, pairs, weights, sizes, roots, start, downhill, steps):
     best, best_norm = values.copy(), np.inf
     idle = 0
     for _ in range(steps):
-        _, gradient, curvature = evaluate(forms, pairs, weights, sizes, values, True)
+        _, gradient, curvature = evaluate(sizes, sums, forms, pairs, weights, values, True)
         gradient /= roots
         norm = math.sqrt(np.sum(gradient * gradient))
         if not norm < np.inf:
@@ -133,7 +140,7 @@ def newton(forms, pairs, weights, sizes, roots, start, downhill, steps):
 
 
 @compiled()
-def transverse(forms, pairs, weights, sizes, values):
+def transverse(sizes, sums, forms, pairs, weights, values):
     """A between units of each two blocks (other units, for one block) and A on the diagonal."""
     level, _ = _levels(forms, values)
     blocks = sizes.shape[0]
@@ -142,7 +149,6 @@ def transverse(forms, pairs, weights, sizes, values):
     for p in range(pairs.shape[0]):
         a, b, f = pairs[p]
         s, theta = sine_and_angle(level[a], level[b], level[f])
-        a, b = a - 1, b - 1
         share = (math.pi - theta) / (2.0 * math.pi)
         if b < blocks:
             between[a, b] = between[b, a] = share
@@ -153,5 +159,5 @@ def transverse(forms, pairs, weights, sizes, values):
             if b < blocks:
                 diagonal[b] += 0.5 * weights[p] * s / sizes[b]
     for a in range(blocks):
-        diagonal[a] = 0.5 + diagonal[a] / (2.0 * math.pi * level[1 + a])
+        diagonal[a] = 0.5 + diagonal[a] / (2.0 * math.pi * level[a])
     return between, diagonal

@@ -4,13 +4,22 @@ A family that loses stability leaves a less symmetric child. In II(q-1+1), the c
 flipped unit has left its block and points away from its teacher less than the others do.
 """
 
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from companion.theory.relu_ansatz import Ansatz, NotConvergedError
-from companion.theory.relu_families import POSITIVE, Minimum, branch, check_family, family, named_minimum
+from companion.theory.relu_families import (
+    POSITIVE,
+    Kind,
+    Minimum,
+    branch,
+    check_family,
+    family,
+    named_minimum,
+)
 
 _PARENTS = range(5, 9)  # the blocks II(q) whose children are known
 _LARGEST_LISTED = 60  # blocks of more flipped units are not listed by known_families
@@ -45,9 +54,16 @@ def known_families(students: int) -> tuple[Minimum, ...]:
     >>> [minimum.name for minimum in known_families(6) if minimum.is_minimum]
     ['I(1)', 'II(6)']
     """
-    found = [family("I", p, students) for p in range(1, min(students - 3, _LARGEST_LISTED) + 1)]
     blocks = {*range(5, min(students, _LARGEST_LISTED) + 1), *([students] if students >= 5 else [])}
-    found += [family("II", q, students) for q in sorted(blocks)]
+    members: dict[Kind, list[int]] = {
+        "I": list(range(1, min(students - 3, _LARGEST_LISTED) + 1)),
+        "II": sorted(blocks),
+    }
+    found = []
+    for kind, sizes in members.items():
+        for flipped in sizes:
+            with suppress(NotConvergedError):  # at large K some branches have ended
+                found.append(family(kind, flipped, students))
     found += [child for q in _PARENTS if (child := _child(q, students))]
     return tuple(sorted(found, key=lambda minimum: minimum.loss))
 

@@ -31,6 +31,14 @@ def sine_and_angle(a_squared, b_squared, g):
 
 
 @compiled()
+def _lack_and_share(a_squared, b_squared, g):
+    """|a||b| - s without cancellation, and P(a·x > 0, b·x > 0) = (pi - theta) / 2 pi."""
+    s, theta = sine_and_angle(a_squared, b_squared, g)
+    total = math.sqrt(a_squared * b_squared) + s
+    return (g * g / total if total > 0.0 else 0.0), (math.pi - theta) / _TWO_PI
+
+
+@compiled()
 def excess_correlation(a_squared, b_squared, g):
     """pi/2 E|a·x b·x| - |a||b|: what correlation adds to the product of the mean absolute fields.
 
@@ -42,6 +50,14 @@ def excess_correlation(a_squared, b_squared, g):
         return 0.0
     s = math.sqrt(max(a_squared * b_squared - g * g, 0.0))
     return g * math.atan2(g, s) - g * g / (product + s)
+
+
+@compiled()
+def _squared_norms(rows):
+    squared = np.empty(rows.shape[0])
+    for k in range(rows.shape[0]):
+        squared[k] = _dot(rows[k], rows[k])
+    return squared
 
 
 @compiled()
@@ -62,16 +78,9 @@ def loss(W, V):
         for m in range(teachers):
             mean -= V[m, i]
         odd += mean * mean
-    student_squared = np.empty(students)
-    teacher_squared = np.empty(teachers)
-    length = 0.0
+    student_squared, teacher_squared = _squared_norms(W), _squared_norms(V)
+    length = np.sum(np.sqrt(student_squared)) - np.sum(np.sqrt(teacher_squared))
     correlated = 0.0
-    for k in range(students):
-        student_squared[k] = _dot(W[k], W[k])
-        length += math.sqrt(student_squared[k])
-    for m in range(teachers):
-        teacher_squared[m] = _dot(V[m], V[m])
-        length -= math.sqrt(teacher_squared[m])
     for k in range(students):
         own = excess_correlation(student_squared[k], student_squared[k], student_squared[k])
         for other in range(k):
@@ -92,28 +101,29 @@ def loss(W, V):
 
 @compiled()
 def gradient_matrices(W, V):
-    """A (K, K) and B (K, M) of the gradient A W - B V."""
+    """A (K, K) and B (K, M) of the gradient A W - B V.
+
+    The diagonal of A sums |a||b| - s and the lengths apart: sums of s itself would cancel.
+    """
     students, teachers = W.shape[0], V.shape[0]
     A = np.empty((students, students))
     B = np.empty((students, teachers))
-    squared = np.empty(students)
+    squared, teacher_squared = _squared_norms(W), _squared_norms(V)
+    length = np.sum(np.sqrt(squared)) - np.sum(np.sqrt(teacher_squared))
     for k in range(students):
-        squared[k] = _dot(W[k], W[k])
         A[k, k] = 0.0
-    for k in range(students):
         for other in range(k):
-            s, theta = sine_and_angle(squared[k], squared[other], _dot(W[k], W[other]))
-            A[k, other] = A[other, k] = (math.pi - theta) / _TWO_PI
-            A[k, k] += s
-            A[other, other] += s
+            lack, share = _lack_and_share(squared[k], squared[other], _dot(W[k], W[other]))
+            A[k, other] = A[other, k] = share
+            A[k, k] -= lack
+            A[other, other] -= lack
     for m in range(teachers):
-        teacher_squared = _dot(V[m], V[m])
         for k in range(students):
-            s, theta = sine_and_angle(squared[k], teacher_squared, _dot(W[k], V[m]))
-            B[k, m] = (math.pi - theta) / _TWO_PI
-            A[k, k] -= s
+            lack, B[k, m] = _lack_and_share(squared[k], teacher_squared[m], _dot(W[k], V[m]))
+            A[k, k] += lack
     for k in range(students):
-        A[k, k] = 0.5 + A[k, k] / (_TWO_PI * squared[k])
+        norm = math.sqrt(squared[k])
+        A[k, k] = 0.5 + (A[k, k] + norm * (length - norm)) / (_TWO_PI * squared[k])
     return A, B
 
 
