@@ -18,6 +18,7 @@ pytestmark = pytest.mark.faults
 
 _REPOSITORY = Path(__file__).parents[2]
 _DEADLINE_SECONDS = 120.0
+_POLL_SECONDS = 0.02
 _SEED = 20260409
 
 
@@ -62,6 +63,8 @@ def wait_for(reached: Callable[[], bool], process: "subprocess.Popen[str]") -> N
     deadline = time.monotonic() + _DEADLINE_SECONDS
     while not reached() and process.poll() is None:
         assert time.monotonic() < deadline, "the moment was not reached in time"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_POLL_SECONDS)
 
 
 def processes_of(root: Path) -> list[int]:
@@ -118,6 +121,7 @@ def test_after_kill_nine_the_same_command_ends_with_the_same_bytes(
     deadline = time.monotonic() + 20
     while orphans := processes_of(root):
         assert time.monotonic() < deadline, f"still there after kill -9: {orphans}"
+        time.sleep(_POLL_SECONDS)
     again = start(root, "--cluster", cluster)
     said = finish(again)
     assert again.returncode == 0, said

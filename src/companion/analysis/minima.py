@@ -13,6 +13,7 @@ from companion.theory.relu_landscape import Minimum, hessian, loss_gradient, pop
 _LONGEST_STEP = 0.3
 _TARGET = 1e-14  # gradient norm aimed at
 _REACHED = 1e-13  # gradient norm accepted: rounding at K = 20 is about 1e-14
+_ROUNDING = 1e-13  # rise of the loss that is taken for rounding
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class Polished:
     converged: NDArray[np.bool_]
 
 
-def polish(weights: ArrayLike, teacher: ArrayLike, *, maximum_steps: int = 50) -> Polished:
+def polish(weights: ArrayLike, teacher: ArrayLike, *, maximum_steps: int = 300) -> Polished:
     """Newton's method from each of ``weights`` (n, K, D), down to a gradient norm of about 1e-14.
 
     Negative eigenvalues of the Hessian are replaced by their moduli, so that a run held up near a
-    saddle leaves it downhill; no step is longer than 0.3. Each run's best point is returned. Not for
+    saddle leaves it downhill; no step is longer than 0.3 or raises the loss. Each run's best point is returned. Not for
     global minima with K > M, where the Hessian is singular. Cost about 1 ms per run at K = 10.
 
     Raises ValueError for wrong shapes, numbers that are not finite or students of norm zero.
@@ -61,7 +62,11 @@ def _polish_run(
         if best_norm < _TARGET or stalled:
             break
         move = _newton_step(hessian(W, V), gradient.ravel()).reshape(W.shape)
-        W = W + move * min(1.0, _LONGEST_STEP / np.linalg.norm(move))
+        move *= min(1.0, _LONGEST_STEP / np.linalg.norm(move))
+        ceiling = population_loss(W, V) + _ROUNDING
+        while population_loss(W + move, V) > ceiling:
+            move /= 2.0
+        W = W + move
     return best, best_norm
 
 

@@ -1,40 +1,26 @@
 """The one way to compile numerical code: numba, cached under build/, exact arithmetic.
 
-numba's cache notices a changed file but not a changed *callee* in another file. The cache folder
-therefore carries the digest of every compiled module, so that editing a kernel can never leave an
-old copy of it inlined in its caller.
+numba's cache notices a changed file but not a changed *callee* in another file. Each function is
+therefore cached in a folder named by the fingerprint of its module, which counts everything that the
+module imports: editing a kernel can never leave an old copy of it inlined in its caller.
 """
 
-import hashlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+import numba
+from numba.core import config
+
 from companion.session.root import build_folder
-
-_PACKAGE = Path(__file__).parent.parent
-_MARK = b"companion.compute.compiled import"
-
-
-def _compiled_sources_digest() -> str:
-    """Digest of the bytes of all modules of the package that use this one."""
-    digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        source = path.read_bytes()
-        if _MARK in source:
-            digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + source)
-    return digest.hexdigest()[:16]
-
-
-os.environ.setdefault("NUMBA_CACHE_DIR", str(build_folder() / "numba" / _compiled_sources_digest()))
-
-import numba  # noqa: E402  (numba reads NUMBA_CACHE_DIR when it is imported)
-from numba.core import config  # noqa: E402
-
-config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # pyright: ignore[reportAttributeAccessIssue]
+from companion.store.fingerprint import closure, combined
 
 prange = numba.prange
+
+
+def _cache_folder(module: str) -> str:
+    parent = os.environ.get("NUMBA_CACHE_DIR") or str(build_folder() / "numba")
+    return os.path.join(parent, combined(closure([module]))[:16])  # noqa: PTH118 (numba wants text)
 
 
 def compiled(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
@@ -43,4 +29,13 @@ def compiled(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
     ``parallel=True`` is for the few thin drivers that loop over conditions with ``prange``;
     each costs about 10 s to compile, so everything they call stays serial.
     """
-    return numba.njit(cache=True, nogil=True, fastmath=False, parallel=parallel)
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        before = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
+        config.CACHE_DIR = _cache_folder(function.__module__)  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            return numba.njit(cache=True, nogil=True, fastmath=False, parallel=parallel)(function)
+        finally:
+            config.CACHE_DIR = before  # pyright: ignore[reportAttributeAccessIssue]
+
+    return decorate

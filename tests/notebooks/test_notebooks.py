@@ -1,0 +1,55 @@
+"""Notebooks read like short papers: story here, science in the library, every figure cell tagged."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from companion.settings.notebook import list_notebooks, read_notebook
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = list_notebooks(ROOT / "notebooks")
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return read_notebook(request.param)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.kind == "code"]
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+def test_a_notebook_is_short_and_begins_with_its_question(notebook):
+    assert len(notebook.path.read_text(encoding="utf-8").splitlines()) <= 250
+    assert notebook.cells[0].kind == "markdown"
+    assert "?" in notebook.cells[0].source
+
+
+def test_cells_are_short_and_define_nothing(notebook):
+    for cell in code_cells(notebook):
+        statements = ast.parse(cell.source).body
+        assert not [
+            s for s in statements if isinstance(s, ast.FunctionDef | ast.ClassDef | ast.For | ast.While)
+        ]
+        if "parameters" not in cell.tags:
+            assert len(statements) <= 6 or all(isinstance(s, ast.Import | ast.ImportFrom) for s in statements)
+
+
+def test_what_a_cell_saves_is_what_it_is_tagged_with(notebook):
+    for cell in code_cells(notebook):
+        for call in (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)):
+            if isinstance(call.func, ast.Name) and call.func.id == "save":
+                assert isinstance(call.args[0], ast.Constant)
+                assert call.args[0].value in cell.tags
+
+
+def test_a_cell_that_studies_or_draws_is_tagged(notebook):
+    for cell in code_cells(notebook):
+        used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+        if used & {"study", "families", "figures", "claims"}:
+            assert cell.figure_ids, cell.source
