@@ -117,7 +117,7 @@ def _start_local(workers: int) -> "LocalCluster":
         "n_workers": workers,
         "threads_per_worker": 1,
         "processes": True,
-        "dashboard_address": None,
+        "dashboard_address": "127.0.0.1:0",  # any free port: several runs share a machine
         "silence_logs": logging.CRITICAL,
         "env": WORKER_ENVIRONMENT | {"COMPANION_ROOT": str(project_root())},
     }
