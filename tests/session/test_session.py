@@ -1,6 +1,9 @@
 """Sessions, events, atomic files and progress."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from companion.session import events, root
 from companion.session.current import current, figures_folder, here
 from companion.session.device import cuda_available, resolve_device
-from companion.session.files import atomic_path, write_atomically, write_json
+from companion.session.files import atomic_path, temporary_name, write_atomically, write_json
 from companion.session.progress import progress
 from companion.settings.problems import SettingsError
 
@@ -92,6 +95,18 @@ def test_a_failed_write_leaves_the_old_file_and_no_traces(tmp_path):
         raise OSError("disk full")
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["figure.csv"]
+
+
+def test_what_a_killed_writer_left_is_cleared_by_the_next(tmp_path):
+    target = tmp_path / "figure.csv"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    ours = temporary_name(target)
+    left = target.with_name(ours.name.replace(str(os.getpid()), str(dead.pid)))
+    ours.write_text("being written")
+    left.write_text("half")
+    write_atomically(target, "new")
+    assert {path.name for path in tmp_path.iterdir()} == {"figure.csv", ours.name}
 
 
 def test_equal_content_is_written_as_equal_bytes(tmp_path):

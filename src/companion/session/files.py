@@ -1,17 +1,36 @@
 """Atomic writes: a file is whole or it is the one that was there before."""
 
 import contextlib
+import glob
 import json
 import os
 import secrets
+import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 
 def temporary_name(target: Path) -> Path:
-    """A hidden name beside ``target`` that no other process uses."""
-    return target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    """A hidden name beside ``target`` that no other process uses; it tells whose it is."""
+    return target.with_name(f"{_mark(target)}{os.getpid()}.{secrets.token_hex(4)}.tmp")
+
+
+def _mark(target: Path) -> str:
+    return f".{target.name}.{socket.gethostname()}."
+
+
+def clear_dead(target: Path) -> None:
+    """Remove what killed processes of this machine left beside ``target`` while they wrote it."""
+    for left in target.parent.glob(f"{glob.escape(_mark(target))}*.tmp"):
+        pid = left.name.removeprefix(_mark(target)).split(".")[0]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        except (PermissionError, ValueError):
+            continue
 
 
 @contextlib.contextmanager
@@ -21,6 +40,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     The file is flushed to disk before the rename, so that a power cut cannot leave an empty one.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    clear_dead(target)
     temporary = temporary_name(target)
     try:
         yield temporary

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from companion.session.files import write_json
+from companion.session.files import clear_dead, temporary_name, write_json
 from companion.session.root import build_folder
 from companion.store.content import file_digest
 
@@ -93,8 +93,8 @@ def read_result(folder: Path) -> xr.Dataset:
 def write_result(address: Address, dataset: xr.Dataset, manifest: dict[str, Any], *, replace: bool) -> Path:
     """Write a result beside its place and rename it there; the loser of a race discards its own."""
     target = address.own
-    temporary = target.with_name(f".tmp-{address.key}-{os.getpid()}-{secrets.token_hex(4)}")
-    replaced = temporary.with_name(temporary.name + "-replaced")
+    clear_dead(target)
+    temporary, replaced = temporary_name(target), temporary_name(target)
     temporary.mkdir(parents=True)
     try:
         plain = dataset.drop_encoding()
@@ -141,7 +141,7 @@ def all_results(root: Path) -> Iterator[tuple[Address, Path]]:
 
 def leftovers(root: Path) -> Iterator[Path]:
     """What killed processes left behind: temporary folders, workspaces, quarantined results."""
-    yield from sorted(root.glob("*/.tmp-*"))
+    yield from sorted(root.glob("*/.*.tmp"))
     yield from sorted(root.glob("*/.work-*"))
     yield from sorted((root / _QUARANTINE).glob("*"))
 
