@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from companion.run import follow
-from companion.run.follow import EventFile, LiveBars, PlainLines, audience, duration
+from companion.run.follow import EventFile, LiveBars, PlainLines, audience
 from companion.run.outcome import Outcome
 from companion.run.plan import Request, Step
 
@@ -111,9 +111,3 @@ def ran_step(tiny: Path) -> Step:
 def test_a_pipe_gets_lines_and_a_terminal_bars():
     assert isinstance(audience(plain()), PlainLines)
     assert isinstance(audience(Console(file=io.StringIO(), force_terminal=True)), LiveBars)
-
-
-def test_durations_round_up_to_the_next_unit():
-    assert [duration(seconds) for seconds in (0.0, 59.94, 60.0, 3599.6, 86400.0)] == [
-        "0.0 s", "59.9 s", "1 min 00 s", "1 h 00 min", "24 h 00 min",
-    ]  # fmt: skip

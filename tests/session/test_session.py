@@ -12,7 +12,7 @@ from companion.session import events, root
 from companion.session.current import current, figures_folder, here
 from companion.session.device import cuda_available, resolve_device
 from companion.session.files import atomic_path, temporary_name, write_atomically, write_json
-from companion.session.progress import progress
+from companion.session.progress import duration, progress
 from companion.settings.problems import SettingsError
 
 NOTEBOOK = """# %% [markdown]
@@ -139,3 +139,9 @@ def test_progress_reports_counts_and_time_left(tmp_path, monkeypatch):
     assert lines[0]["done"] == 0
     assert (lines[-1]["done"], lines[-1]["total"], lines[-1]["unit"]) == (4, 4, "runs")
     assert lines[-1]["eta_seconds"] == 0
+
+
+def test_durations_round_up_to_the_next_unit():
+    assert [duration(seconds) for seconds in (0.0, 59.94, 60.0, 3599.6, 86400.0)] == [
+        "0.0 s", "59.9 s", "1 min 00 s", "1 h 00 min", "24 h 00 min",
+    ]  # fmt: skip

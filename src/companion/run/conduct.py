@@ -12,9 +12,10 @@ from rich.console import Console
 from companion.run import check, gallery, report, verdicts
 from companion.run.choose import Wishes, choose
 from companion.run.execute import Manner, execute
-from companion.run.follow import audience, duration
+from companion.run.follow import audience
 from companion.run.outcome import Outcome, of_hit
 from companion.run.plan import Step, make_plan
+from companion.session.progress import duration
 from companion.settings.problems import shown_path
 
 DONE, FAILED, BAD_INPUT, CLAIMS, INTERRUPTED = 0, 1, 2, 3, 130

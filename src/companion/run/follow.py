@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from companion.run.outcome import Outcome
+from companion.session.progress import duration
 
 #: Seconds between two plain lines about the same thing.
 LINE_SPACING = 2.0
@@ -42,20 +43,6 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return event if isinstance(event, dict) and "kind" in event else None
-
-
-def duration(seconds: float) -> str:
-    """A time as one reads it: ``8.3 s``, ``2 min 05 s``, ``1 h 10 min``.
-
-    >>> duration(8.31), duration(125), duration(4200)
-    ('8.3 s', '2 min 05 s', '1 h 10 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def described(event: Mapping[str, Any]) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from companion.run.follow import duration
 from companion.run.outcome import Outcome
 from companion.run.plan import Step
 from companion.run.record import failed_path, runs_folder
 from companion.run.verdicts import counted
 from companion.session.files import write_json
+from companion.session.progress import duration
 from companion.settings.problems import shown_path
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")

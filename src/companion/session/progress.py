@@ -13,6 +13,21 @@ _EVENT_SPACING = 0.2
 Advance = Callable[[int], None]
 
 
+def duration(seconds: float) -> str:
+    """A span of time in the two units that matter.
+
+    >>> duration(0.4), duration(75), duration(4000)
+    ('0.4 s', '1 min 15 s', '1 h 07 min')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
 @contextlib.contextmanager
 def progress(label: str, total: int, unit: str = "") -> Iterator[Advance]:
     """Report ``total`` units of work called ``label``; the block calls ``advance(count)``.
@@ -68,7 +83,7 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Callable[[int, float], N
             if elapsed - last_line >= _QUIET_SECONDS:
                 last_line = elapsed
                 left = elapsed * (total - done) / max(done, 1)
-                console.print(f"{label}: {done}/{total} {unit}, {left:.0f} s left", highlight=False)
+                console.print(f"{label}: {done}/{total} {unit}, {duration(left)} left", highlight=False)
             return
         if not shown:
             bar.start()

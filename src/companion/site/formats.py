@@ -10,21 +10,6 @@ _ARXIV = re.compile(r"^\s*(?:arXiv:\s*)?(\d{4}\.\d{4,5})(?:v\d+)?\s*$", re.IGNOR
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
 
 
-def duration(seconds: float) -> str:
-    """A span of time in the two units that matter.
-
-    >>> duration(0.4), duration(75), duration(4000)
-    ('0.4 s', '1 min 15 s', '1 h 07 min')
-    """
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min"
-
-
 def moment(seconds: float | None) -> str:
     """A time in seconds since 1970 as a date, the same wherever the page is built.
 

@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from nbconvert.filters import strip_ansi
 
 from companion.claims.display import SYMBOLS
+from companion.session.progress import duration
 from companion.site import formats
 from companion.site.mathml import formula, text_with_formulas, text_without_formulas
 from companion.site.notebook_html import code_css
@@ -32,7 +33,7 @@ def environment() -> Environment:
         spoken=text_without_formulas,
         short_name=short_name,
         measured=measured,
-        duration=formats.duration,
+        duration=duration,
         moment=formats.moment,
         arxiv_address=formats.arxiv_address,
         breakable=formats.breakable,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from companion.session.progress import duration
 from companion.site import formats
 from companion.site.inventory import PROFILES, DrawnFigure, Inventory, profile_order
 from companion.site.mathml import text_without_formulas
@@ -217,7 +218,7 @@ def _run_facts(run: RunRecord) -> Iterator[tuple[str, str]]:
         "Platform": environment.get("platform"),
         "Device": run.device,
         "Finished": formats.moment(run.finished) if run.finished is not None else None,
-        "Took": f"{formats.duration(run.seconds)} (the whole notebook)" if run.seconds is not None else None,
+        "Took": f"{duration(run.seconds)} (the whole notebook)" if run.seconds is not None else None,
     }
     yield from ((name, str(value)) for name, value in facts.items() if value)
     versions = environment.get("versions")

@@ -1,10 +1,10 @@
 """Compiled kernels of ``relu_ansatz``: loss, gradient and Hessian from quadratic forms, and Newton's method.
 
-Arguments: ``sizes`` (b,) of the blocks; ``sums`` (b, U + 1), the summed error of the weights on a
-teacher of each block as a linear form of y = (1, unknowns); ``forms`` (F, U + 1, U + 1), quadratic
-forms of y: squared norms of the student blocks, the teacher's norm 1, overlaps of pairs; ``pairs``
-(P, 3) point to two squared norms and an overlap among them, and ``weights`` (P,) count the pairs,
-with a minus sign between student and teacher.
+Arguments: ``sizes`` (b,) of the student blocks; ``targets`` (t,), those of the teacher blocks; ``sums``
+(t, U + 1), the summed error of the weights on a teacher of each block as a linear form of
+y = (1, unknowns); ``forms`` (F, U + 1, U + 1), quadratic forms of y: squared norms of the student
+blocks, the teacher's norm 1, overlaps of pairs; ``pairs`` (P, 3) point to two squared norms and an
+overlap among them, and ``weights`` (P,) count the pairs, with a minus sign between student and teacher.
 """
 
 import math
@@ -39,18 +39,18 @@ def _levels(forms, values):
 
 
 @compiled()
-def evaluate(sizes, sums, forms, pairs, weights, values, with_hessian):
+def evaluate(sizes, targets, sums, forms, pairs, weights, values, with_hessian):
     """Loss, gradient and Hessian (zeros unless asked for) in the unknowns."""
     count, blocks = values.shape[0], sizes.shape[0]
     level, slope = _levels(forms, values)
     # First and second derivatives of the loss by the forms, then the chain rule.
     first = np.zeros(forms.shape[0])
     second = np.zeros((forms.shape[0], forms.shape[0]))
-    length = 0.0
-    self_energy = 0.0
+    length = -np.sum(targets)
+    self_energy = _SELF * np.sum(targets)
     for a in range(blocks):
-        length += sizes[a] * (math.sqrt(level[a]) - 1.0)
-        self_energy += sizes[a] * _SELF * (level[a] + 1.0)
+        length += sizes[a] * math.sqrt(level[a])
+        self_energy += sizes[a] * _SELF * level[a]
     for a in range(blocks):
         n = level[a]
         first[a] += sizes[a] * _SELF + length * sizes[a] / math.sqrt(n)
@@ -85,13 +85,13 @@ def evaluate(sizes, sums, forms, pairs, weights, values, with_hessian):
     second /= scale
     gradient = np.zeros(count)
     curvature = np.zeros((count, count))
-    for a in range(blocks):
-        error = sums[a, 0] + np.sum(sums[a, 1:] * values)
-        loss += sizes[a] * error * error / 8.0
+    for t in range(targets.shape[0]):
+        error = sums[t, 0] + np.sum(sums[t, 1:] * values)
+        loss += targets[t] * error * error / 8.0
         for i in range(count):
-            gradient[i] += 0.25 * sizes[a] * error * sums[a, 1 + i]
+            gradient[i] += 0.25 * targets[t] * error * sums[t, 1 + i]
             for j in range(count):
-                curvature[i, j] += 0.25 * sizes[a] * sums[a, 1 + i] * sums[a, 1 + j]
+                curvature[i, j] += 0.25 * targets[t] * sums[t, 1 + i] * sums[t, 1 + j]
     for f in range(forms.shape[0]):
         for i in range(count):
             gradient[i] += first[f] * slope[f, i]
@@ -103,7 +103,7 @@ def evaluate(sizes, sums, forms, pairs, weights, values, with_hessian):
 
 
 @compiled()
-def newton(sizes, sums, forms, pairs, weights, roots, start, downhill, steps):
+def newton(sizes, targets, sums, forms, pairs, weights, roots, start, downhill, steps):
     """Newton's method in the scaled unknowns, each unknown moving by at most 0.1 a step.
 
     Ends when the gradient no longer falls and is near rounding, or after ``steps``; returns the best
@@ -113,7 +113,7 @@ def newton(sizes, sums, forms, pairs, weights, roots, start, downhill, steps):
     best, best_norm = values.copy(), np.inf
     idle = 0
     for _ in range(steps):
-        _, gradient, curvature = evaluate(sizes, sums, forms, pairs, weights, values, True)
+        _, gradient, curvature = evaluate(sizes, targets, sums, forms, pairs, weights, values, True)
         gradient /= roots
         norm = math.sqrt(np.sum(gradient * gradient))
         if not norm < np.inf:
@@ -140,7 +140,7 @@ def newton(sizes, sums, forms, pairs, weights, roots, start, downhill, steps):
 
 
 @compiled()
-def transverse(sizes, sums, forms, pairs, weights, values):
+def transverse(sizes, targets, sums, forms, pairs, weights, values):
     """A between units of each two blocks (other units, for one block) and A on the diagonal."""
     level, _ = _levels(forms, values)
     blocks = sizes.shape[0]
