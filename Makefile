@@ -21,7 +21,8 @@ test-all: test
 	$(BIN)/python -m pytest -m "faults or slurm or browser"
 
 lab: install
-	JUPYTER_CONFIG_PATH="$(CURDIR)" JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab notebooks
+	JUPYTER_CONFIG_PATH="$(CURDIR)" JUPYTER_PREFER_ENV_PATH=1 \
+	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks
 
 lint: install
 	$(BIN)/ruff check .
