@@ -64,17 +64,7 @@ run
 
 # %% tags=["p1_f1_loss_histogram"]
 histogram = study.loss_histogram(students, initialisations, seed)
-save(
-    "p1_f1_loss_histogram",
-    figures.loss_histogram(histogram),
-    histogram,
-    title="Gradient descent ends on discrete losses",
-    caption="Losses at the end of gradient descent from random starts, $K=M=d$. Dashed: losses of the families, from "
-    "Newton's method. Grey bar: runs that found the teacher ($L=0$, share given); blue: runs on a listed family; "
-    "vermilion, where there are any: runs on none.",
-    equation=r"L=\frac{1}{2}\,\mathbb{E}_x\left[\left(f_W(x)-f_V(x)\right)^2\right]",
-    claims=["p1_c1_discrete_minima"],
-)
+save("p1_f1_loss_histogram", figures.loss_histogram, histogram)
 
 # %% [markdown]
 # The bars stand on the lines, and only on them. I(1), one student pointing away from its teacher unit, takes
@@ -103,16 +93,7 @@ record(claims.discrete_minima(matches), claims.DISCRETE_MINIMA)
 
 # %% tags=["p1_f2_overlap_matrices"]
 overlaps = families.family_overlaps(overlap_students)
-save(
-    "p1_f2_overlap_matrices",
-    figures.overlap_matrices(overlaps),
-    overlaps,
-    title="Overlap matrices of the families",
-    caption="Overlaps $R=WV^\\top$ with the teacher (top) and $Q=WW^\\top$ among students (bottom) at the critical "
-    f"points of five families, $K=M={overlap_students}$. Rows and columns are permuted to block form; aligned "
-    "units come first.",
-    equation=r"A(Q,R)\,R=B(Q,R)\,T",
-)
+save("p1_f2_overlap_matrices", figures.overlap_matrices, overlaps)
 
 # %% [markdown]
 # ## How bad they are, and how it scales
@@ -123,15 +104,7 @@ save(
 
 # %% tags=["p1_f3_loss_against_width"]
 widths = families.losses_against_width(largest_spectrum, largest_students)
-save(
-    "p1_f3_loss_against_width",
-    figures.loss_against_width(widths),
-    widths,
-    title="Loss of the families against width",
-    caption="(a) Loss against $K=M$; filled markers are minima, hollow ones saddles (full Hessian), lines come from "
-    "the reduced equations. (b) Loss per flipped unit of family I, times $K$. Dashed: the limits.",
-    equation=r"K\,L_{I(p)}/p\to\frac{1}{2}-\frac{2}{\pi^2},\qquad L_{II(K)}\to\frac{1}{2}-\frac{1}{\pi}",
-)
+save("p1_f3_loss_against_width", figures.loss_against_width, widths)
 
 # %% [markdown]
 # ## When they become minima
@@ -142,16 +115,7 @@ save(
 
 # %% tags=["p1_f4_stability"]
 stability = families.stability(largest_spectrum)
-save(
-    "p1_f4_stability",
-    figures.stability(stability),
-    stability,
-    title="Stability windows of the families",
-    caption="Smallest eigenvalue of the Hessian (a) inside the span of the teacher and (b) across it, against $K=M$. "
-    "Filled: minimum; hollow: saddle. Crosses: zero crossings, interpolated between integer widths.",
-    equation=r"\mathrm{spec}\,\nabla^2L=\mathrm{spec}\,H_\parallel\ \cup\ \left(\mathrm{spec}\,A\right)^{d-M}",
-    claims=["p1_c2_stability_windows"],
-)
+save("p1_f4_stability", figures.stability, stability)
 
 # %% tags=["p1_f4_stability"]
 record(claims.stability_windows(stability), claims.STABILITY_WINDOWS)

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from companion.figures.described import described
 from companion.figures.marks import guide, letter_panels, theory_line
-from companion.figures.style import DIVERGING, GREY, PALETTE, axis_label, figure, styled
+from companion.figures.style import DIVERGING, GREY, PALETTE, axis_label, figure
 
 _COLOURS = {
     "I(1)": PALETTE["blue"],
@@ -26,7 +27,14 @@ _SHAPES = {"I(1)": "o", "I(2)": "s", "I(3)": "^", "I(4)": "v", "II(6)": "D", "II
 _BINS = 90
 
 
-@styled()
+@described(
+    title="Gradient descent ends on discrete losses",
+    caption="Losses at the end of gradient descent from random starts, $K=M=d$. Dashed: losses of the families, from "
+    "Newton's method. Grey bar: runs that found the teacher ($L=0$, share given); blue: runs on a listed family; "
+    "vermilion, where there are any: runs on none.",
+    equation=r"L=\frac{1}{2}\,\mathbb{E}_x\left[\left(f_W(x)-f_V(x)\right)^2\right]",
+    claims=["p1_c1_discrete_minima"],
+)
 def loss_histogram(histogram: xr.Dataset) -> Figure:
     """Endpoint losses of gradient descent, one panel per size, families as dashed lines."""
     sizes = np.unique(histogram.run_students)
@@ -101,7 +109,13 @@ def _draw_family_lines(axes: Axes, lines: xr.Dataset) -> None:
         )
 
 
-@styled()
+@described(
+    title="Overlap matrices of the families",
+    caption="Overlaps $R=WV^\\top$ with the teacher (top) and $Q=WW^\\top$ among students (bottom) at the critical "
+    "points of five families at $K=M$. Rows and columns are permuted to block form; aligned "
+    "units come first.",
+    equation=r"A(Q,R)\,R=B(Q,R)\,T",
+)
 def overlap_matrices(overlaps: xr.Dataset) -> Figure:
     """Heat maps of R = W Vᵀ (top) and Q = W Wᵀ (bottom), one column per family."""
     names = [str(name) for name in overlaps.family.values]
@@ -130,7 +144,12 @@ def overlap_matrices(overlaps: xr.Dataset) -> Figure:
     return drawing
 
 
-@styled()
+@described(
+    title="Loss of the families against width",
+    caption="(a) Loss against $K=M$; filled markers are minima, hollow ones saddles (full Hessian), lines come from "
+    "the reduced equations. (b) Loss per flipped unit of family I, times $K$. Dashed: the limits.",
+    equation=r"K\,L_{I(p)}/p\to\frac{1}{2}-\frac{2}{\pi^2},\qquad L_{II(K)}\to\frac{1}{2}-\frac{1}{\pi}",
+)
 def loss_against_width(widths: xr.Dataset) -> Figure:
     """Losses of the families against K (left), and K L / p of family I with its limit (right)."""
     drawing, (left, right) = figure("text", height=2.4, ncols=2)
@@ -181,7 +200,13 @@ def _mark(axes: Axes, x: np.ndarray, y: np.ndarray, name: str, face: str) -> Non
     )
 
 
-@styled()
+@described(
+    title="Stability windows of the families",
+    caption="Smallest eigenvalue of the Hessian (a) inside the span of the teacher and (b) across it, against $K=M$. "
+    "Filled: minimum; hollow: saddle. Crosses: zero crossings, interpolated between integer widths.",
+    equation=r"\mathrm{spec}\,\nabla^2L=\mathrm{spec}\,H_\parallel\ \cup\ \left(\mathrm{spec}\,A\right)^{d-M}",
+    claims=["p1_c2_stability_windows"],
+)
 def stability(spectrum: xr.Dataset) -> Figure:
     """Smallest eigenvalues in the teacher's span (left) and across it (right) against K."""
     drawing, (left, right) = figure("text", height=2.4, ncols=2)

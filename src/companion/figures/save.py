@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 from matplotlib.figure import Figure
 
+from companion.figures.described import Drawing, Words
 from companion.figures.style import COLUMN_WIDTH, styled
 from companion.figures.tables import tidy_csv
 from companion.session import current as session_current
@@ -54,26 +55,28 @@ class SavedFigure:
 
 def save(
     id: str,
-    figure: Figure,
+    figure: Figure | Drawing,
     data: xr.Dataset,
     *,
-    title: str,
-    caption: str,
+    title: str = "",
+    caption: str = "",
     equation: str | None = None,
     claims: Sequence[str] = (),
     sources: Sequence[xr.Dataset] = (),
 ) -> SavedFigure:
     """Save a figure with the numbers that it shows; every file is whole, and the same when repeated.
 
-    ``data`` is tabulated as drawn and must come from the store, as must any further ``sources``.
-    ``equation`` is LaTeX without dollars, ``claims`` the ids of the claims that the figure supports. Writes
+    ``figure`` is a described drawing function, which is called with ``data`` and brings its words, or a Figure
+    with the words given here: ``equation`` is LaTeX without dollars, ``claims`` the ids of the claims that it
+    supports. ``data`` is tabulated as drawn and must come from the store, as must any further ``sources``. Writes
     <id>.pdf, .png, .csv and, last, .json to the session's figure folder (figures/laptop without a session) and
     emits an event "figure". Raises ValueError for numbers that are not stored, a name that is no figure id, or
     a figure without title or caption.
     """
     if not is_figure_id(id):
         raise ValueError(f"id: {id!r} given, allowed is an id like p1_f1_loss_histogram")
-    for name, text in (("title", title), ("caption", caption)):
+    words = figure.words if isinstance(figure, Drawing) else Words(title, caption, equation, tuple(claims))
+    for name, text in (("title", words.title), ("caption", words.caption)):
         if not text.strip():
             raise ValueError(f"figure {id!r}: {name} {text!r} given, allowed is text that is not empty")
     keys = {_stored_key(id, dataset) for dataset in (data, *sources)}
@@ -82,10 +85,10 @@ def save(
     parameters = dict(session.parameters) if session else {}
     description = {
         "id": id,
-        "title": title,
-        "caption": caption,
-        "equation": equation,
-        "claims": list(claims),
+        "title": words.title,
+        "caption": words.caption,
+        "equation": words.equation,
+        "claims": list(words.claims),
         "notebook": session.notebook if session else "",
         "profile": profile,
         "parameters": {name: _plain(value) for name, value in parameters.items() if name not in _NOT_PHYSICS},
@@ -96,9 +99,9 @@ def save(
         "seed": parameters.get("seed"),
         "device": session.device if session else "cpu",
     }
-    saved = SavedFigure(id, title, session_current.figures_folder(profile))
+    saved = SavedFigure(id, words.title, session_current.figures_folder(profile))
     table = tidy_csv(data)
-    pdf, png = _rendered(figure, title)
+    pdf, png = _rendered(figure(data) if isinstance(figure, Drawing) else figure, words.title)
     write_atomically(saved.path(".pdf"), pdf)
     write_atomically(saved.path(".png"), png)
     write_atomically(saved.path(".csv"), table)
