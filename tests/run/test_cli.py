@@ -141,6 +141,7 @@ def test_bad_input_is_told_at_once_without_traceback(tiny, command, nothing_runs
         (["tinny"], "notebooks/tinny.py: no such notebook (did you mean `tiny`?)"),
         (["--profile", "lapptop"], "no notebook has this profile (did you mean `laptop`?)"),
         (["broken", "--profile", "smoke"], "params/broken/smoke.yaml: no such profile"),
+        (["--profile", "../tiny/laptop"], "--profile: not a name that can be used here"),
         (["--device", "gpu"], "--device gpu: `device`: not one of the choices"),
         (["--jobs", "0"], "Invalid value for '--jobs'"),
     ],
@@ -168,6 +169,16 @@ def test_list_says_what_there_is(ran, command, nothing_runs):
     assert "tiny · Powers of small numbers\n    profiles: laptop, smoke; at laptop: up to date\n" in said.out
     assert "    figure tiny_f2_walks\n    claim tiny_c1_grows: holds 35\n" in said.out
     assert "at laptop: would run (last run failed)" in said.out
+
+
+def test_a_full_disk_is_told_in_a_line(ran, command, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("companion.run.report.write_summary", refuse)
+    said = command("tiny")
+    assert said.code == 1
+    assert said.err.startswith("[Errno 28] No space left on device\nwhat was finished before is whole")
 
 
 def test_store_is_a_command_of_its_own(ran, command):

@@ -8,8 +8,10 @@ from companion.run.plan import Request
 from companion.session.device import resolve_device
 from companion.session.root import project_root
 from companion.settings.notebook import Notebook, list_notebooks, read_notebook
-from companion.settings.problems import Problem, SettingsError, did_you_mean, listed
+from companion.settings.problems import Problem, SettingsError, did_you_mean, listed, shown_value
 from companion.settings.profiles import list_profiles, resolve_parameters
+from companion.settings.types import Profile, describe
+from companion.settings.values import fit
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ def _find(names: Sequence[str]) -> tuple[list[Notebook], list[Problem]]:
 
 def choose(wishes: Wishes) -> Choice:
     """The requests that ``wishes`` come to. Raises SettingsError with all that is wrong in them at once."""
+    if misfit := fit("Profile", wishes.profile)[1]:
+        given, allowed = shown_value(wishes.profile), describe(Profile)
+        raise SettingsError([Problem("--profile", None, None, misfit.message, given, allowed, misfit.hint)])
     notebooks, problems = _find(wishes.notebooks)
     if not problems:  # what a notebook that cannot be read would take is not known
         problems += _unknown_overrides(wishes, notebooks)

@@ -1,5 +1,6 @@
 """The command line of run_all.py."""
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -10,6 +11,9 @@ from companion.session.root import project_root
 
 # Everything else is imported where it is used: --help and a wrong option should not wait for it.
 
+
+# What a full or read-only disk says; anything else is an error of ours and shows its traceback.
+_DISK_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -62,6 +66,13 @@ def run(
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+    except OSError as error:
+        if error.errno not in _DISK_REFUSALS:
+            raise
+        typer.echo(
+            f"{error}\nwhat was finished before is whole; the same command goes on from there", err=True
+        )
+        raise typer.Exit(1) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

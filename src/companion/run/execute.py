@@ -113,6 +113,8 @@ class _Run:
             outcome.fail(type(error).__name__, f"cluster {request.parameters.values['cluster']!r}: {error}")
             self.audience.ended(outcome)
             return
+        if self.stop.asked:  # while the cluster started
+            return
         if self.manner.check_folder:
             self.verdicts_before[outcome.name] = read_verdicts(request.profile, request.name)
         sockets = self.place.sockets / str(self.started)

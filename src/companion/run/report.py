@@ -1,5 +1,6 @@
 """What a run came to: failures with their cells, a table, verdicts; on the console and in summary.json."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from companion.run.record import failed_path, runs_folder
 from companion.run.verdicts import counted
 from companion.session.files import write_json
 from companion.session.progress import duration
+from companion.session.root import project_root
+from companion.settings.notebook import list_notebooks
 from companion.settings.problems import shown_path
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -82,7 +85,7 @@ def write_summary(
     started: float,
     seconds: float,
 ) -> None:
-    """Leave build/runs/<profile>/summary.json."""
+    """Leave build/runs/<profile>/summary.json; notebooks that were not asked for keep their former entry."""
     notebooks = [
         {
             "name": outcome.name,
@@ -94,6 +97,9 @@ def write_summary(
         }
         for outcome in outcomes
     ]
+    names = {outcome.name for outcome in outcomes}
+    notebooks += [entry for entry in _former_entries(profile) if entry["name"] not in names]
+    notebooks.sort(key=lambda entry: entry["name"])
     claims = {name: entry for outcome in outcomes for name, entry in outcome.verdicts.items()}
     content = {
         "started": started,
@@ -103,6 +109,17 @@ def write_summary(
         "claims": claims,
     }
     write_json(runs_folder(profile) / "summary.json", content)
+
+
+def _former_entries(profile: str) -> list[dict[str, Any]]:
+    """Entries of the summary as it is, of notebooks that still exist."""
+    try:
+        summary = json.loads((runs_folder(profile) / "summary.json").read_text(encoding="utf-8"))
+        entries = [entry for entry in summary["notebooks"] if isinstance(entry["name"], str)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    existing = {path.stem for path in list_notebooks(project_root() / "notebooks")}
+    return [entry for entry in entries if entry["name"] in existing]
 
 
 def _without_colours(failure: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,14 +7,17 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import dask.config
 import numpy as np
-import xarray as xr
 
 from companion.session.files import clear_dead, temporary_name, write_json
 from companion.session.root import build_folder
 from companion.store.content import file_digest
+
+if TYPE_CHECKING:
+    import xarray as xr  # slow to import, and a plan reads manifests only
 
 RESULT, MANIFEST = "result.nc", "manifest.json"
 _QUARANTINE, _LOCKS = "quarantine", "locks"
@@ -73,16 +76,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise DamagedResult(f"{folder / MANIFEST}: {problem}") from problem
 
 
-def read_result(folder: Path) -> xr.Dataset:
+def read_result(folder: Path) -> "xr.Dataset":
     """The Dataset of a result, with its key and function among the attributes.
 
     Raises DamagedResult where the file's bytes are not those that the manifest records.
     """
+    import xarray as xr
+
     manifest = read_manifest(folder)
     try:
         if file_digest(folder / RESULT) != manifest["result_sha256"]:
             raise DamagedResult(f"{folder / RESULT}: its bytes are not the ones that were written")
-        with xr.open_dataset(folder / RESULT, engine="h5netcdf") as opened:
+        with _one_process(), xr.open_dataset(folder / RESULT, engine="h5netcdf") as opened:
             dataset = opened.load()
     except (OSError, KeyError) as problem:
         raise DamagedResult(f"{folder}: {problem}") from problem
@@ -90,7 +95,12 @@ def read_result(folder: Path) -> xr.Dataset:
     return dataset
 
 
-def write_result(address: Address, dataset: xr.Dataset, manifest: dict[str, Any], *, replace: bool) -> Path:
+def _one_process() -> dask.config.set:
+    """Keep xarray from opening a client of the cluster in each worker, in search of a lock it needs not."""
+    return dask.config.set(scheduler="synchronous")
+
+
+def write_result(address: Address, dataset: "xr.Dataset", manifest: dict[str, Any], *, replace: bool) -> Path:
     """Write a result beside its place and rename it there; the loser of a race discards its own."""
     target = address.own
     clear_dead(target)
@@ -99,7 +109,8 @@ def write_result(address: Address, dataset: xr.Dataset, manifest: dict[str, Any]
     try:
         plain = dataset.drop_encoding()
         plain.attrs = {k: v for k, v in dataset.attrs.items() if not k.startswith("companion_")}
-        plain.to_netcdf(temporary / RESULT, engine="h5netcdf")
+        with _one_process():
+            plain.to_netcdf(temporary / RESULT, engine="h5netcdf")
         write_json(temporary / MANIFEST, manifest | {"result_sha256": file_digest(temporary / RESULT)})
         _flush(temporary / RESULT)
         for path, mode in ((temporary, 0o775), (temporary / RESULT, 0o664), (temporary / MANIFEST, 0o664)):
@@ -146,8 +157,10 @@ def leftovers(root: Path) -> Iterator[Path]:
     yield from sorted((root / _QUARANTINE).glob("*"))
 
 
-def check_storable(dataset: Any, function: str) -> xr.Dataset:
+def check_storable(dataset: Any, function: str) -> "xr.Dataset":
     """The result of a stored function, if it can be stored; TypeError with the reason otherwise."""
+    import xarray as xr
+
     if not isinstance(dataset, xr.Dataset):
         raise TypeError(
             f"{function} returned a {type(dataset).__name__}; a stored function returns a Dataset"

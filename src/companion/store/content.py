@@ -3,10 +3,12 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
+
+if TYPE_CHECKING:
+    import xarray as xr  # slow to import, and most users of this module digest files
 
 
 def array_digest(array: np.ndarray) -> str:
@@ -29,7 +31,7 @@ def array_digest(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def dataset_digest(dataset: xr.Dataset) -> str:
+def dataset_digest(dataset: "xr.Dataset") -> str:
     """SHA-256 of names, dims, dtypes and values of all variables; attributes do not count."""
     parts: dict[str, Any] = {
         str(name): [
