@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from companion.compute.seeds import generator
 from companion.training import descent_kernels
+from companion.training.reach import reachable_coordinates
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def descend(
     steps = np.zeros(len(state), dtype=np.int64)
     V_inside, axes = V, None
     if start.shape[2] > start.shape[1] + len(V):
-        state, V_inside, axes = _compress(start, V)
+        state, V_inside, axes = reachable_coordinates(start, V)
     gradient_norm, converged = _descend_in_place(state, V_inside, rate, tolerance, maximum_steps, steps)
     loss = descent_kernels.losses(state, V_inside)
     if spurious_tolerance is not None:
@@ -123,27 +124,6 @@ def _descend_in_place(
         weights, V, aligned, queues, step, tolerance, maximum_steps, gradient_norm, steps, converged
     )
     return gradient_norm, converged
-
-
-def _compress(
-    weights: NDArray[np.float64], V: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], list[NDArray[np.float64]]]:
-    """Weights (n, K, M + K) and teacher (M, M + K) in the axes that each run can reach, and these axes.
-
-    The gradient A W - B V stays in the span of the rows of W and V, so this is exact.
-    """
-    teachers, dimension = V.shape
-    aligned = np.array_equal(V, np.eye(teachers, dimension))
-    span = V if aligned else np.linalg.qr(V.T)[0].T
-    inside = V @ span.T
-    runs, axes = [], []
-    for run in weights:
-        along = run @ span.T
-        across, triangle = np.linalg.qr((run - along @ span).T)
-        runs.append(np.hstack([along, triangle.T]))
-        axes.append(np.vstack([span, across.T]))
-    reached = np.reshape(runs, (len(weights), weights.shape[1], teachers + weights.shape[1]))
-    return reached, np.hstack([inside, np.zeros((teachers, weights.shape[1]))]), axes
 
 
 def _array(name: str, array: ArrayLike, dimensions: int) -> NDArray[np.float64]:
