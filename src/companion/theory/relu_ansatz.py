@@ -4,6 +4,7 @@ Students and teachers are split in the same blocks of sizes m_1, m_2, …; permu
 the blocks leaves W unchanged. Student i of block a then has the weight ``d_a`` on its own teacher,
 ``o_a`` on the others of its block and ``c_ab`` on all teachers of block b, so that a handful of
 numbers describes K² weights, and the sizes may be real numbers (arXiv:2604.09412; arXiv:2003.10576).
+With K = M + 1 one further student, the extra one, has the weight ``u_a`` on all teachers of block a.
 
 All overlaps are quadratic forms yᵀ F y of y = (1, unknowns). Gradients are taken in the scaled
 unknowns z = x · sqrt(number of weights that share x): their Euclidean norm is that of the weights.
@@ -17,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.theory import relu_ansatz_kernels as kernels
+from companion.theory.relu_symmetry import Component, adapted_directions, cut, restricted_eigenvalues
+
+POSITIVE = 1e-9  #: eigenvalues above it are positive; rounding leaves about 1e-14
 
 
 class NotConvergedError(ArithmeticError):
@@ -27,11 +31,16 @@ class NotConvergedError(ArithmeticError):
 class Ansatz:
     """The block-symmetric weights with blocks of ``sizes`` (each at least 1, possibly not whole).
 
+    ``extra`` is the number of students without a teacher of their own, 0 or 1.
+
     >>> Ansatz((9, 1)).names
     ('d1', 'o1', 'c12', 'd2', 'c21')
+    >>> Ansatz((9, 1), extra=1).names
+    ('d1', 'o1', 'c12', 'd2', 'c21', 'u1', 'u2')
     """
 
     sizes: tuple[float, ...]
+    extra: int = 0
 
     @cached_property
     def _layout(self) -> dict[tuple[str, int, int], float]:
@@ -42,12 +51,15 @@ class Ansatz:
             if size != 1:
                 layout["o", a, a] = size * (size - 1)
             layout.update({("c", a, b): size * other for b, other in enumerate(self.sizes) if b != a})
+        if self.extra:
+            layout.update({("u", len(self.sizes), b): size for b, size in enumerate(self.sizes)})
         return layout
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Names of the unknowns: d1, o1, c12, … with blocks counted from 1."""
-        return tuple(f"{kind}{a + 1}" + (f"{b + 1}" if kind == "c" else "") for kind, a, b in self._layout)
+        """Names of the unknowns: d1, o1, c12, …, u1, … with blocks counted from 1."""
+        indices = {"d": "{0}", "o": "{0}", "c": "{0}{1}", "u": "{1}"}
+        return tuple(kind + indices[kind].format(a + 1, b + 1) for kind, a, b in self._layout)
 
     @cached_property
     def multiplicities(self) -> NDArray[np.float64]:
@@ -55,55 +67,64 @@ class Ansatz:
         return np.array(list(self._layout.values()), dtype=float)
 
     @cached_property
-    def _tables(self) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
-        """The arguments sizes, sums, forms, pairs and weights of the compiled kernels."""
-        sizes, blocks = self.sizes, len(self.sizes)
+    def _tables(self) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray, NDArray]:
+        """The arguments sizes, targets, sums, forms, pairs and weights of the compiled kernels."""
+        targets, sizes = self.sizes, (*self.sizes, *(1.0,) * self.extra)
         place = {key: 1 + index for index, key in enumerate(self._layout)}
         width = 1 + len(place)
 
         def row(student: int, own: bool, teacher: int) -> NDArray[np.float64]:
             """A weight of a unit of block ``student`` as a linear form of y."""
-            kind = "c" if student != teacher else ("d" if own else "o")
+            kind = "u" if student >= len(targets) else "c" if student != teacher else "d" if own else "o"
             return _basis(width, place.get((kind, student, teacher)))
+
+        def total(student: int, teacher: int) -> NDArray[np.float64]:
+            """The sum of a unit's weights on all teachers of a block."""
+            if student == teacher:
+                return row(student, True, student) + (targets[student] - 1) * row(student, False, student)
+            return targets[teacher] * row(student, False, teacher)
 
         sums, norms, overlaps, pairs, weights = [], [], [], [], []
 
         def add_pair(a: int, b: int, overlap: NDArray[np.float64], weight: float) -> None:
             if weight != 0:
-                pairs.append((a, b, 1 + blocks + len(overlaps)))  # after the norms and the teacher's
+                pairs.append((a, b, 1 + len(sizes) + len(overlaps)))  # after the norms and the teacher's
                 overlaps.append(_symmetric(overlap))
                 weights.append(weight)
 
+        one = _basis(width, 0)
+        for t in range(len(targets)):
+            error = row(t, True, t) + (targets[t] - 1) * row(t, False, t)
+            error += sum(sizes[a] * row(a, False, t) for a in range(len(sizes)) if a != t)
+            sums.append(error - one)
         for a, size in enumerate(sizes):
-            total = row(a, True, a) + (size - 1) * row(a, False, a)
-            total += sum(sizes[b] * row(b, False, a) for b in range(blocks) if b != a)
-            total[0] -= 1.0
-            sums.append(total)
-            norm = np.outer(row(a, True, a), row(a, True, a))
-            within = 2.0 * np.outer(row(a, True, a), row(a, False, a))
-            norm += (size - 1) * np.outer(row(a, False, a), row(a, False, a))
-            within += (size - 2) * np.outer(row(a, False, a), row(a, False, a))
-            for b in range(blocks):
-                if b != a:
-                    across = sizes[b] * np.outer(row(a, False, b), row(a, False, b))
-                    norm, within = norm + across, within + across
+            across = np.zeros((width, width))
+            for t in range(len(targets)):
+                if t != a:
+                    across += np.outer(total(a, t), row(a, False, t))
+            norm = within = across
+            if a < len(targets):
+                own, other = row(a, True, a), row(a, False, a)
+                norm = across + np.outer(own, own) + (size - 1) * np.outer(other, other)
+                within = across + 2.0 * np.outer(own, other) + (size - 2) * np.outer(other, other)
             norms.append(norm)
             add_pair(a, a, within, size * (size - 1))
             for b in range(a):
-                between = np.outer(row(a, True, a) + (size - 1) * row(a, False, a), row(b, False, a))
-                between += np.outer(row(a, False, b), row(b, True, b) + (sizes[b] - 1) * row(b, False, b))
-                for c in set(range(blocks)) - {a, b}:
-                    between += sizes[c] * np.outer(row(a, False, c), row(b, False, c))
+                between = np.outer(total(a, a), row(b, False, a)) if a < len(targets) else 0.0
+                between = between + np.outer(row(a, False, b), total(b, b))
+                for t in set(range(len(targets))) - {a, b}:
+                    between += np.outer(total(a, t), row(b, False, t))
                 add_pair(a, b, between, 2 * size * sizes[b])
-            one = _basis(width, 0)
-            add_pair(a, blocks, np.outer(one, row(a, True, a)), -2 * size)
-            add_pair(a, blocks, np.outer(one, row(a, False, a)), -2 * size * (size - 1))
-            for b in range(blocks):
-                if b != a:
-                    add_pair(a, blocks, np.outer(one, row(a, False, b)), -2 * size * sizes[b])
-        unit = _symmetric(np.outer(_basis(width, 0), _basis(width, 0)))
+            for t, target in enumerate(targets):
+                if t == a:
+                    add_pair(a, len(sizes), np.outer(one, row(a, True, a)), -2 * size)
+                    add_pair(a, len(sizes), np.outer(one, row(a, False, a)), -2 * size * (size - 1))
+                else:
+                    add_pair(a, len(sizes), np.outer(one, row(a, False, t)), -2 * size * target)
+        unit = _symmetric(np.outer(one, one))
         return (
             np.array(sizes, dtype=float),
+            np.array(targets, dtype=float),
             np.array(sums),
             np.array([*map(_symmetric, norms), unit, *overlaps]),
             np.array(pairs, dtype=np.int64),
@@ -125,6 +146,10 @@ class Ansatz:
         roots = np.sqrt(self.multiplicities)
         return curvature / np.outer(roots, roots)
 
+    def is_stable(self, values: NDArray[np.float64]) -> bool:
+        """True for a minimum inside the ansatz; the weights may still be unstable outside of it."""
+        return bool(np.linalg.eigvalsh(self.hessian(values))[0] > POSITIVE)
+
     def solve(
         self, start: NDArray[np.float64], *, downhill: bool = False, steps: int = 100
     ) -> NDArray[np.float64]:
@@ -139,6 +164,7 @@ class Ansatz:
         if not gradient_norm <= 1e-13 + 5e-15 * sum(self.sizes):
             raise NotConvergedError(
                 f"Newton's method stopped at gradient norm {gradient_norm:.1e} for blocks {self.sizes}"
+                + " and an extra student" * self.extra
             )
         return values
 
@@ -147,30 +173,42 @@ class Ansatz:
     ) -> tuple["Ansatz", NDArray[np.float64]]:
         """The same weights with each block cut in ``parts`` (sizes that sum to the block's)."""
         parent = [a for a, sizes in enumerate(parts) for _ in sizes]
-        fine = Ansatz(tuple(size for sizes in parts for size in sizes))
+        fine = Ansatz(tuple(size for sizes in parts for size in sizes), self.extra)
+        parent += [len(parts)] * self.extra
         at = dict(zip(self._layout, values, strict=True))
         inherited = [
-            at["d", parent[a], parent[a]]
-            if kind == "d"
-            else at["o" if parent[a] == parent[b] else "c", parent[a], parent[b]]
+            at["o" if kind == "c" and parent[a] == parent[b] else kind, parent[a], parent[b]]
             for kind, a, b in fine._layout
         ]
         return fine, np.array(inherited)
 
-    def hessian_eigenvalues(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """All distinct eigenvalues, ascending, of the Hessian of the weights inside the teacher's span.
+    def hessian_components(self, values: NDArray[np.float64]) -> tuple[Component, ...]:
+        """Eigenvalues by symmetry of the Hessian of the weights inside the teacher's span, at O(1) cost.
 
-        A direction in weight space has one student and one teacher index, so that every symmetry
-        type has directions which treat all but two units of each block alike (Young's rule): cutting
-        two units out of each block finds all eigenvalues, at O(1) cost. Some occur more than once here.
+        Raises ValueError for a block between one and two units, which has no symmetry types.
         """
-        parts = [(size - 2, 1.0, 1.0) if size > 2 else (1.0,) * int(size) for size in self.sizes]
-        fine, same = self.refine(values, parts)
-        return np.asarray(np.linalg.eigvalsh(fine.hessian(same)), dtype=np.float64)
+        fine, same = self.refine(values, cut(self.sizes))
+        curvature = kernels.evaluate(*fine._tables, same, True)[2]
+        place = {key: index for index, key in enumerate(fine._layout)}
+        trivial = np.asarray(np.linalg.eigvalsh(self.hessian(values)), dtype=np.float64)
+        components = [Component("trivial", 1.0, trivial)]
+        for symmetry, dimension, directions in adapted_directions(self.sizes, self.extra):
+            rows = np.zeros((len(directions), len(place)))
+            for row, direction in zip(rows, directions, strict=True):
+                for key, change in direction.items():
+                    if key in place:  # parts of one unit have no weights off the diagonal
+                        row[place[key]] = change
+            eigenvalues = restricted_eigenvalues(curvature, fine.multiplicities, rows)
+            components.append(Component(symmetry, dimension, eigenvalues))
+        return tuple(components)
+
+    def hessian_eigenvalues(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """All distinct eigenvalues, ascending, of the Hessian of the weights inside the teacher's span."""
+        return np.sort(np.concatenate([part.eigenvalues for part in self.hessian_components(values)]))
 
     def transverse_eigenvalues(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """All distinct eigenvalues, ascending, of the matrix A of the full weights."""
-        sizes = np.array(self.sizes, dtype=float)
+        sizes = self._tables[0]
         between, diagonal = kernels.transverse(*self._tables, values)
         roots = np.sqrt(sizes)
         even = between * np.outer(roots, roots) + np.diag(diagonal - np.diag(between))
@@ -178,13 +216,13 @@ class Ansatz:
         return np.sort(np.concatenate([np.asarray(np.linalg.eigvalsh(even), dtype=np.float64), odd]))
 
     def weights(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Weights (K, K), block after block; the sizes have to be whole numbers."""
-        starts = np.concatenate(([0], np.cumsum([round(size) for size in self.sizes])))
-        W = np.empty((starts[-1], starts[-1]))
+        """Weights (K, M), block after block, the extra student last; the sizes have to be whole numbers."""
+        starts = np.concatenate(([0], np.cumsum([round(size) for size in (*self.sizes, 1)])))
+        W = np.empty((starts[-2] + self.extra, starts[-2]))
         for (kind, a, b), value in zip(self._layout, values, strict=True):
             block = W[starts[a] : starts[a + 1], starts[b] : starts[b + 1]]
             own = np.eye(*block.shape, dtype=bool)
-            block[{"d": own, "o": ~own, "c": np.ones(block.shape, dtype=bool)}[kind]] = value
+            block[{"d": own, "o": ~own}.get(kind, np.ones(block.shape, dtype=bool))] = value
         return W
 
 

@@ -46,11 +46,12 @@ def evaluate(sizes, targets, sums, forms, pairs, weights, values, with_hessian):
     # First and second derivatives of the loss by the forms, then the chain rule.
     first = np.zeros(forms.shape[0])
     second = np.zeros((forms.shape[0], forms.shape[0]))
-    length = -np.sum(targets)
-    self_energy = _SELF * np.sum(targets)
+    surplus = np.sum(sizes) - np.sum(targets)
+    length = surplus
+    self_energy = -surplus * _SELF
     for a in range(blocks):
-        length += sizes[a] * math.sqrt(level[a])
-        self_energy += sizes[a] * _SELF * level[a]
+        length += sizes[a] * (math.sqrt(level[a]) - 1.0)
+        self_energy += sizes[a] * _SELF * (level[a] + 1.0)
     for a in range(blocks):
         n = level[a]
         first[a] += sizes[a] * _SELF + length * sizes[a] / math.sqrt(n)

@@ -1,4 +1,4 @@
-"""Three-block children of the families of ``relu_families``, and the list of all families at one K.
+"""Three-block children of the families of ``relu_families``, and the list of all families at one size.
 
 A family that loses stability leaves a less symmetric child. In II(q-1+1), the child of II(q), one
 flipped unit has left its block and points away from its teacher less than the others do.
@@ -11,15 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.theory.relu_ansatz import Ansatz, NotConvergedError
-from companion.theory.relu_families import (
-    POSITIVE,
-    Kind,
-    Minimum,
-    branch,
-    check_family,
-    family,
-    named_minimum,
-)
+from companion.theory.relu_continuation import BranchEndedError
+from companion.theory.relu_families import Kind, branch, check_family, check_size, family
+from companion.theory.relu_minimum import Minimum, named_minimum
 
 _PARENTS = range(5, 9)  # the blocks II(q) whose children are known
 _LARGEST_LISTED = 60  # blocks of more flipped units are not listed by known_families
@@ -37,6 +31,8 @@ def child_family(flipped: int, students: int) -> Minimum:
     >>> child_family(7, 19).name, child_family(7, 19).blocks
     ('II(6+1)', (12, 6, 1))
     """
+    check_size("flipped", flipped, whole=True)
+    check_size("students", students, whole=True)
     check_family("II", flipped, students)
     child = _child(int(flipped), int(students))
     if child is None:
@@ -44,16 +40,31 @@ def child_family(flipped: int, students: int) -> Minimum:
     return child
 
 
-@lru_cache(maxsize=64)
-def known_families(students: int) -> tuple[Minimum, ...]:
-    """Every listed critical point at K = M = ``students``, by loss; saddles are included.
+def known_families(students: int, teachers: int | None = None) -> tuple[Minimum, ...]:
+    """Every listed critical point at K = ``students`` and M = ``teachers`` (K unless given), by loss.
 
-    Gradient descent can linger at a weakly unstable member, so that a census has to know it: ask
-    ``is_minimum``. Blocks of up to 60 flipped units, and II(K), are listed.
+    Saddles are included: gradient descent can linger at a weakly unstable one, so that a census has to
+    know it; ask ``is_minimum``. Blocks of up to 60 flipped units are listed, and those of all
+    units. K = M and K = M + 1 have families; at other widths none is known and the tuple is empty.
+
+    Raises ValueError for sizes below one or not whole.
 
     >>> [minimum.name for minimum in known_families(6) if minimum.is_minimum]
     ['I(1)', 'II(6)']
+    >>> [minimum.name for minimum in known_families(8, 7) if minimum.is_minimum]
+    ['S(1)']
     """
+    check_size("students", students, whole=True)
+    if teachers is not None:
+        check_size("teachers", teachers, whole=True)
+    size = int(students)
+    surplus = 0 if teachers is None else size - int(teachers)
+    return {0: _known, 1: _known_wider}.get(surplus, lambda _: ())(size)
+
+
+@lru_cache(maxsize=64)
+def _known(students: int) -> tuple[Minimum, ...]:
+    """The families at K = M."""
     blocks = {*range(5, min(students, _LARGEST_LISTED) + 1), *([students] if students >= 5 else [])}
     members: dict[Kind, list[int]] = {
         "I": list(range(1, min(students - 3, _LARGEST_LISTED) + 1)),
@@ -65,6 +76,24 @@ def known_families(students: int) -> tuple[Minimum, ...]:
             with suppress(NotConvergedError):  # at large K some branches have ended
                 found.append(family(kind, flipped, students))
     found += [child for q in _PARENTS if (child := _child(q, students))]
+    return tuple(sorted(found, key=lambda minimum: minimum.loss))
+
+
+@lru_cache(maxsize=64)
+def _known_wider(students: int) -> tuple[Minimum, ...]:
+    """The families at K = M + 1."""
+    teachers = students - 1
+    averages = {*range(2, min(teachers, _LARGEST_LISTED) + 1), *([teachers] if teachers >= 2 else [])}
+    found = []
+    for flipped in averages:
+        with suppress(BranchEndedError):  # X(2) and X(3) begin at M = 9 and 11
+            found.append(family("X", flipped, students))
+    # S ends at some number of flipped units and T, coming from all but two, at another.
+    ranges: dict[Kind, range] = {"S": range(1, teachers - 2), "T": range(teachers - 2, 4, -1)}
+    for kind, sizes in ranges.items():
+        with suppress(BranchEndedError):
+            for flipped in sizes[:_LARGEST_LISTED]:
+                found.append(family(kind, flipped, students))
     return tuple(sorted(found, key=lambda minimum: minimum.loss))
 
 
@@ -110,4 +139,4 @@ def _solve_child(ansatz: Ansatz, start: NDArray[np.float64]) -> NDArray[np.float
         return None
     at = dict(zip(ansatz.names, values, strict=True))
     apart = at["d2"] + 0.02 < at["d3"] < 0.25 and at["c31"] < 0
-    return values if apart and np.linalg.eigvalsh(ansatz.hessian(values))[0] > POSITIVE else None
+    return values if apart and ansatz.is_stable(values) else None

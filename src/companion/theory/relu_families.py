@@ -1,12 +1,14 @@
-"""Families of critical points of two-layer ReLU students of an orthonormal teacher, K = M.
+"""Families of critical points of two-layer ReLU students of an orthonormal teacher, K = M and K = M + 1.
 
-Up to permutations, every known spurious minimum is block-symmetric: K - p "aligned" students
-(diagonal about 1) and p "flipped" ones, which point away from their own teacher.
+Up to permutations, every known spurious minimum is block-symmetric: M - p "aligned" students
+(diagonal about 1) and p "flipped" ones, which point away from their own teacher. For K = M:
 
 - **I(p)**, few flipped: the blocks overlap positively (c12, c21 > 0); K L / p → 1/2 - 2/π².
 - **II(q)**, a flipped block nearly decoupled from the rest (c21 < 0 < c12); L hardly depends on K.
   II(K) is the fully symmetric point, with L → 1/2 - 1/π.
-- **II(q-1+1)**, the child of II(q): one flipped unit has left its block (three blocks).
+- **II(q-1+1)**, the child of II(q): one flipped unit has left its block (see ``relu_children``).
+
+The families S, X and T of K = M + 1 are described in ``relu_wider_families``.
 
 See arXiv:2604.09412 for the hierarchy, arXiv:1712.08968 for I(1), arXiv:2003.10576 for the
 symmetries. All branches are minima inside their own ansatz, and that, with the signs of the blocks,
@@ -14,119 +16,93 @@ is how a branch is told from the saddles that separate it from the others.
 """
 
 import math
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.theory.relu_ansatz import Ansatz, NotConvergedError, start_values
+from companion.theory import relu_wider_families as wider
+from companion.theory.relu_ansatz import POSITIVE, Ansatz, NotConvergedError
+from companion.theory.relu_continuation import BranchEndedError, follow, reach
+from companion.theory.relu_minimum import Minimum, named_minimum
 
-Kind = Literal["I", "II"]
+__all__ = [
+    "KINDS",
+    "POSITIVE",
+    "BranchEndedError",
+    "Kind",
+    "Minimum",
+    "NotConvergedError",
+    "branch",
+    "check_family",
+    "check_size",
+    "family",
+    "named_minimum",
+    "reduced_loss",
+]
 
-POSITIVE = 1e-9  #: eigenvalues above it are positive; rounding leaves about 1e-14
+Kind = Literal["I", "II", "S", "X", "T"]
 
-
-@dataclass(frozen=True)
-class Minimum:
-    """A critical point of one family: a minimum if ``is_minimum``, otherwise a saddle.
-
-    ``blocks`` holds the sizes of the blocks (aligned first) and ``values`` the weights by name (d1 on
-    the diagonal of block 1, o1 off it, c12 between blocks 1 and 2). Weights and eigenvalues are
-    computed when first asked for; eigenvalues cost some milliseconds at any K.
-    """
-
-    name: str
-    blocks: tuple[int, ...]
-    values: dict[str, float]
-    loss: float
-    gradient_norm: float
-
-    @property
-    def students(self) -> int:
-        """Number K of students (and of teachers)."""
-        return sum(self.blocks)
-
-    @cached_property
-    def _reduced(self) -> tuple[Ansatz, NDArray[np.float64]]:
-        ansatz = Ansatz(self.blocks)
-        return ansatz, start_values(ansatz, self.values)
-
-    @cached_property
-    def weights(self) -> NDArray[np.float64]:
-        """Weights (K, M) in the basis of the teachers: the overlaps R."""
-        ansatz, values = self._reduced
-        return ansatz.weights(values)
-
-    @cached_property
-    def _hessian_eigenvalues(self) -> NDArray[np.float64]:
-        ansatz, values = self._reduced
-        return ansatz.hessian_eigenvalues(values)
-
-    @property
-    def hessian_min(self) -> float:
-        """Smallest eigenvalue of the Hessian inside the span of the teachers."""
-        return float(self._hessian_eigenvalues[0])
-
-    @property
-    def hessian_max(self) -> float:
-        """Largest eigenvalue of the Hessian inside the span of the teachers."""
-        return float(self._hessian_eigenvalues[-1])
-
-    @cached_property
-    def transverse_min(self) -> float:
-        """Smallest eigenvalue of A, the Hessian across the span of the teachers."""
-        ansatz, values = self._reduced
-        return float(ansatz.transverse_eigenvalues(values)[0])
-
-    @property
-    def is_minimum(self) -> bool:
-        """True if all eigenvalues are positive, in any dimension d >= M."""
-        return min(self.transverse_min, self.hessian_min) > POSITIVE
+KINDS: tuple[Kind, ...] = ("I", "II", *wider.KINDS)  #: all kinds; those of K = M come first
 
 
 def family(kind: Kind, flipped: int, students: int, teachers: int | None = None) -> Minimum:
-    """The critical point I(p) or II(q) with p or q = ``flipped``, for as many teachers as students.
+    """The critical point of a family with p = ``flipped`` flipped units.
 
-    I(p) exists for 1 <= p <= K - 3 (at p = K - 2 the branch meets II(K) with two teachers
-    exchanged), II(q) for 5 <= q <= K. Both may be saddles: see ``Minimum.is_minimum``. At K > 100
-    some branches with many flipped units end in a fold (II(20) at K of about 140).
-    Cost: about 0.5 ms, independent of K (weights and eigenvalues are made when asked for).
+    Kinds "I" and "II" have as many teachers as students, kinds "S", "X" and "T" one teacher less; that
+    is also what ``teachers`` is unless given. I(p) exists for 1 <= p <= K - 3 (at p = K - 2 the
+    branch meets II(K) with two teachers exchanged), II(q) for 5 <= q <= K, X(p) for 2 <= p <= M, S(p)
+    for 1 <= p <= M - 3 and T(q) for 5 <= q <= M - 2. Some branches end inside these ranges: those of I
+    and II with many flipped units at K > 100 (II(20) at K of about 140), S at some p that grows with M
+    (S(7) is the last at M = 20). All may be saddles: see ``Minimum.is_minimum``.
+    Cost: about a millisecond, independent of K (weights and eigenvalues are made when asked for).
 
-    Raises ValueError for arguments out of range and NotConvergedError where the branch has ended.
+    Raises ValueError for arguments out of range, and BranchEndedError (a ValueError and a
+    NotConvergedError) where the branch has ended.
 
     >>> minimum = family("I", 1, 6)
     >>> minimum.name, round(minimum.loss, 9), round(minimum.values["d2"], 6)
     ('I(1)', 0.025080581, -0.601512)
+    >>> minimum = family("X", 4, 15)
+    >>> minimum.blocks, minimum.weights.shape, round(minimum.loss, 9)
+    ((10, 4), (15, 14), 0.028313525)
     """
-    check_family(kind, flipped, students)
-    if teachers is not None and teachers != students:
-        raise ValueError(
-            f"teachers: families I and II need as many teachers as students ({students}), got {teachers}"
-        )
+    check_family(kind, flipped, students, teachers)
     for name, value in (("flipped", flipped), ("students", students)):
-        if value != int(value):
-            raise ValueError(f"{name} must be a whole number, got {value}; see reduced_loss for real ones")
+        check_size(name, value, whole=True)  # reduced_loss takes real ones
     return _family(kind, int(flipped), int(students))
 
 
-def reduced_loss(kind: Kind, flipped: float, students: float) -> float:
-    """Loss of I(p) or II(q) at O(1) cost in K; both arguments may be real numbers.
+def reduced_loss(kind: Kind, flipped: float, students: float, teachers: float | None = None) -> float:
+    """Loss of a family at O(1) cost in K; p, K and M may be real numbers.
+
+    Raises ValueError and BranchEndedError as ``family`` does.
 
     >>> round(100 * reduced_loss("I", 1, 100), 5), round(reduced_loss("II", 100, 100), 6)
     (0.27417, 0.142074)
     """
-    check_family(kind, flipped, students)
+    check_family(kind, flipped, students, teachers)
     ansatz, values = branch(kind, float(flipped), float(students))
     return ansatz.loss(values)
 
 
-def check_family(kind: str, flipped: float, students: float) -> None:
-    """Raise ValueError for a family that does not exist."""
-    if kind not in ("I", "II"):
-        raise ValueError(f"kind must be 'I' or 'II', got {kind!r}")
-    if kind == "I" and not 1 <= flipped <= students - 3:
+def check_family(kind: str, flipped: float, students: float, teachers: float | None = None) -> None:
+    """Raise ValueError for a family that does not exist; the message names the argument."""
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, got {kind!r}")
+    check_size("flipped", flipped, smallest=-math.inf)  # the families have bounds of their own
+    check_size("students", students)
+    if teachers is not None:
+        check_size("teachers", teachers)
+    if kind in wider.KINDS:
+        wider.check(kind, flipped, students, teachers)
+        return
+    if teachers is not None and teachers != students:
+        raise ValueError(
+            f"teachers: families I and II need as many teachers as students ({students}), got {teachers}"
+        )
+    if kind == "I" and not flipped <= students - 3:
         raise ValueError(
             f"flipped: family I(p) exists for 1 <= p <= students - 3, got {flipped} with students = {students}"
         )
@@ -136,56 +112,74 @@ def check_family(kind: str, flipped: float, students: float) -> None:
         )
 
 
+def check_size(name: str, value: float, *, smallest: float = 1.0, whole: bool = False) -> None:
+    """Raise ValueError unless ``value`` is a finite number of at least ``smallest``, whole if asked for."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and smallest <= value):
+        bound = f" >= {smallest:g}" if math.isfinite(smallest) else ""
+        raise ValueError(f"{name} must be a finite number{bound}, got {value!r}")
+    if whole and value != int(value):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+
+
 @lru_cache(maxsize=1024)
 def _family(kind: Kind, flipped: int, students: int) -> Minimum:
     ansatz, values = branch(kind, float(flipped), float(students))
     return named_minimum(f"{kind}({flipped})", ansatz, values)
 
 
-def named_minimum(name: str, ansatz: Ansatz, values: NDArray[np.float64]) -> Minimum:
-    """The critical point with these unknowns."""
-    return Minimum(
-        name=name,
-        blocks=tuple(round(size) for size in ansatz.sizes),
-        values=dict(zip(ansatz.names, map(float, values), strict=True)),
-        loss=ansatz.loss(values),
-        gradient_norm=float(np.linalg.norm(ansatz.gradient(values))),
-    )
-
-
 def branch(kind: Kind, flipped: float, students: float) -> tuple[Ansatz, NDArray[np.float64]]:
-    """Ansatz and unknowns of a family at real p, K; NotConvergedError if it is not reached."""
+    """Ansatz and unknowns of a family at real p, K; BranchEndedError if it is not reached."""
+    if kind in wider.KINDS:
+        return wider.branch(kind, flipped, students)
     ansatz = Ansatz((students,) if flipped == students else (students - flipped, flipped))
-    guess = _guess_few_flipped if kind == "I" else _guess_flipped_block
-    values = _try(kind, ansatz, guess(flipped, students))
-    if values is None and flipped < students:
-        values = _follow(kind, flipped, students)
+    few = kind == "I"
+    belongs = _is_few_flipped if few else _is_flipped_block
+    guess = _guess_few_flipped if few else _guess_flipped_block
+    values = reach(ansatz, guess(flipped, students), belongs)
+    if values is None and few:  # continuation from I(1) in p
+        values = follow(
+            1.0,
+            flipped,
+            1.3,
+            lambda p: Ansatz((students - p, p)),
+            lambda p: _guess_few_flipped(p, students),
+            belongs,
+        )
+    elif values is None and flipped < students:  # continuation from K = q + 1 in K
+        values = follow(
+            flipped + 1.0,
+            students,
+            1.1,
+            lambda size: Ansatz((size - flipped, flipped)),
+            lambda size: _guess_flipped_block(flipped, size),
+            belongs,
+        )
     if values is None:
-        raise NotConvergedError(
-            f"{kind}({flipped:g}) was not reached at students = {students:g}: "
+        raise BranchEndedError(
+            f"flipped: {kind}({flipped:g}) was not reached at students = {students:g}: "
             "the branch ends before (at large K those with many flipped units do) or Newton's method lost it"
         )
     return ansatz, values
 
 
-def _try(kind: Kind, ansatz: Ansatz, start: dict[str, float]) -> NDArray[np.float64] | None:
-    """Unknowns reached from ``start`` if they belong to the family, else None."""
-    try:
-        values = ansatz.solve(start_values(ansatz, start), downhill=True)
-    except NotConvergedError:
-        return None
-    return values if _belongs(kind, ansatz, values) else None
+def _is_few_flipped(ansatz: Ansatz, values: NDArray[np.float64]) -> bool:
+    at = dict(zip(ansatz.names, values, strict=True))
+    return at["c21"] > 0 and _has_flipped_units(ansatz, values)
 
 
-def _belongs(kind: Kind, ansatz: Ansatz, values: NDArray[np.float64]) -> bool:
-    """Signs of the blocks, and a minimum inside the ansatz (saddles lie between the branches)."""
-    if np.linalg.eigvalsh(ansatz.hessian(values))[0] < POSITIVE:
-        return False
+def _is_flipped_block(ansatz: Ansatz, values: NDArray[np.float64]) -> bool:
     at = dict(zip(ansatz.names, values, strict=True))
     if len(ansatz.sizes) == 1:
-        return at["d1"] < 0 < at["o1"]
-    signs = at["d1"] > 0 and at["d2"] < 0 < at.get("o2", 1.0) and at["c12"] > 0
-    return signs and (at["c21"] > 0) == (kind == "I") and at["d1"] > 0.25
+        return at["d1"] < 0 < at["o1"] and ansatz.is_stable(values)
+    return at["c21"] < 0 and _has_flipped_units(ansatz, values)
+
+
+def _has_flipped_units(ansatz: Ansatz, values: NDArray[np.float64]) -> bool:
+    """Signs of the blocks, and a minimum inside the ansatz (saddles lie between the branches)."""
+    at = dict(zip(ansatz.names, values, strict=True))
+    signs = at["d1"] > 0.25 and at["d2"] < 0 < at.get("o2", 1.0) and at["c12"] > 0
+    return signs and ansatz.is_stable(values)
 
 
 def _guess_few_flipped(flipped: float, students: float) -> dict[str, float]:
@@ -208,26 +202,3 @@ def _guess_flipped_block(flipped: float, students: float) -> dict[str, float]:
     c12 = 0.14 / students * min(flipped / 6.0, 2.0)
     inner = {"d2": -1.0 + 2.5 / flipped, "o2": 2.0 / flipped}
     return {"d1": 1.0, "o1": 0.0, "c12": c12, "c21": -0.1 / students, **inner}
-
-
-def _follow(kind: Kind, flipped: float, students: float) -> NDArray[np.float64] | None:
-    """Unknowns by continuation at real p, K: of I from I(1) in p, of II from K = q + 1 in K."""
-    few = kind == "I"
-    here, end, factor = (1.0, flipped, 1.3) if few else (flipped + 1.0, students, 1.1)
-    guess = _guess_few_flipped if few else _guess_flipped_block
-    point = (here, students) if few else (flipped, here)
-    ansatz = Ansatz((point[1] - point[0], point[0]))
-    values = _try(kind, ansatz, guess(*point))
-    while values is not None and here != end:
-        there = min(here * factor, end)
-        point = (there, students) if few else (flipped, there)
-        ahead = Ansatz((point[1] - point[0], point[0]))
-        start = guess(*point) | dict(zip(ansatz.names, values, strict=True))
-        reached = _try(kind, ahead, start)
-        if reached is not None and np.max(np.abs(reached - start_values(ahead, start))) < 0.1:
-            here, ansatz, values = there, ahead, reached
-        elif factor < 1.002:
-            return None
-        else:
-            factor = math.sqrt(factor)
-    return values

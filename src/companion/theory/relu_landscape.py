@@ -14,13 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from companion.theory import relu_kernels
 from companion.theory.relu_children import child_family, known_families
-from companion.theory.relu_families import Minimum, family, reduced_loss
+from companion.theory.relu_families import family, reduced_loss
+from companion.theory.relu_family_table import family_table
+from companion.theory.relu_minimum import Minimum
+from companion.theory.relu_stability import stability_crossing, stability_crossings, symmetry_minima
 
 __all__ = [
     "Minimum",
     "Spectrum",
     "child_family",
     "family",
+    "family_table",
     "hessian",
     "hessian_spectrum",
     "known_families",
@@ -28,6 +32,9 @@ __all__ = [
     "overlaps",
     "population_loss",
     "reduced_loss",
+    "stability_crossing",
+    "stability_crossings",
+    "symmetry_minima",
     "transverse_matrix",
 ]
 
@@ -35,7 +42,7 @@ __all__ = [
 def population_loss(W: ArrayLike, V: ArrayLike) -> float:
     """L = 1/2 E[(Σ_k ReLU(w_k·x) - Σ_m ReLU(v_m·x))²], never below zero.
 
-    Cost O((K + M)² D). Raises ValueError for bad arrays or a student row of zeros.
+    Cost O((K + M)² D). Raises ValueError for bad arrays, naming the wrong one, or a row of zeros.
 
     >>> population_loss([[0.0, 2.0]], [[0.0, 1.0]])  # (1/2) E[ReLU(x)²]
     0.25
@@ -77,7 +84,7 @@ def overlaps(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Q = W Wᵀ (K, K), R = W Vᵀ (K, M) and T = V Vᵀ (M, M).
 
-    Raises ValueError as ``population_loss`` does, but takes student rows of zeros.
+    Raises ValueError as ``population_loss`` does, but takes rows of zeros.
     """
     student, teacher = _checked(W, V, zero_rows=True)
     return student @ student.T, student @ teacher.T, teacher @ teacher.T
@@ -117,8 +124,10 @@ def hessian_spectrum(W: ArrayLike, V: ArrayLike, dimension: int) -> Spectrum:
     dimension below D.
     """
     student, teacher = _checked(W, V)
-    if dimension < student.shape[1]:
-        raise ValueError(f"dimension must be at least D = {student.shape[1]}, got {dimension}")
+    if not (isinstance(dimension, int | np.integer) and dimension >= student.shape[1]):
+        raise ValueError(
+            f"dimension must be a whole number of at least D = {student.shape[1]}, got {dimension}"
+        )
     _, singular, axes = np.linalg.svd(teacher, full_matrices=False)
     axes = axes[singular > 1e-10 * singular[0]]
     inside = np.ascontiguousarray(student @ axes.T)
@@ -139,8 +148,13 @@ def _checked(
     teacher = _rows("V", V)
     if student.shape[1] != teacher.shape[1]:
         raise ValueError(f"W and V must have the same D, got shapes {student.shape} and {teacher.shape}")
-    if not zero_rows and (empty := np.flatnonzero(~student.any(axis=1))).size:
-        raise ValueError(f"W has a row of zeros (row {empty[0]}), where the loss is not differentiable")
+    if not zero_rows:
+        for name, rows, why in (
+            ("W", student, "where the loss is not differentiable"),
+            ("V", teacher, "a teacher that does nothing: leave it out"),
+        ):
+            if (empty := np.flatnonzero(~rows.any(axis=1))).size:
+                raise ValueError(f"{name} has a row of zeros (row {empty[0]}), {why}")
     return student, teacher
 
 

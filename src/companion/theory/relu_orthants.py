@@ -21,14 +21,16 @@ _TWO_PI = 2.0 * math.pi
 _FLAT = 1e-14  # three fields whose correlations have a smaller determinant lie in one plane
 
 
-def _path(nodes):
-    """Nodes and weights in τ = 1 - u², which smooths the square-root ends of singular correlations."""
+def _path(nodes, power):
+    """Nodes and weights on [0, 1] in τ = 1 - v^2p: square-root ends of any width become smooth."""
     x, weights = np.polynomial.legendre.leggauss(nodes)
-    u = (x + 1.0) / 2.0
-    return 1.0 - u * u, weights * u
+    v = (x + 1.0) / 2.0
+    return 1.0 - v ** (2 * power), weights * power * v ** (2 * power - 1)
 
 
-_TAU, _WEIGHT = _path(48)
+_REGULAR = 0.1  # a determinant of the correlations from which few nodes reach rounding
+_TAU, _WEIGHT = _path(16, 1)
+_SHARP_TAU, _SHARP_WEIGHT = _path(48, 3)
 
 
 @compiled()
@@ -78,21 +80,22 @@ def four_probability(r):
     outer = (1.0 - r[0, b] * r[0, b]) * (1.0 - r[c, e] * r[c, e])
     between, start = 0.0, 0.0
     for i in range(4):
-        between += cross[i] * minors[i]
+        between += cross[i] * minors[3 - i]
         start += arcsine(cross[i])
+    sharp = outer + block * block - between < _REGULAR
     integral = 0.0
-    for node in range(_TAU.shape[0]):
-        tau = _TAU[node]
+    for node in range(_SHARP_TAU.shape[0] if sharp else _TAU.shape[0]):
+        tau, weight = (_SHARP_TAU[node], _SHARP_WEIGHT[node]) if sharp else (_TAU[node], _WEIGHT[node])
         square = tau * tau
         root = math.sqrt(max(outer + square * (square * block * block - between), 0.0))
         total = 0.0
         for i in range(4):
             across = math.sqrt(1.0 - square * cross[i] * cross[i])
             sign = block if i == 1 or i == 2 else -block
-            total += cross[i] / across * math.atan2(tau * (minors[i] + square * sign * cross[i]), root * across)
-        integral += _WEIGHT[node] * total
+            angle = math.atan2(tau * (minors[i] + square * sign * cross[i]), root * across)
+            total += cross[i] / across * angle
+        integral += weight * total
     inside = (0.25 + arcsine(r[0, b]) / _TWO_PI) * (0.25 + arcsine(r[c, e]) / _TWO_PI)
-    # One weight of 2 u dτ stands for 2 halves of the interval [-1, 1] of the nodes.
     return inside + start / (4.0 * _TWO_PI) + integral / (_TWO_PI * _TWO_PI)
 
 
@@ -126,7 +129,7 @@ def _planes(r, flat):
     block = _cross_terms(r, 0, 1, 2, 3, cross, minors)
     whole = (1.0 - r[0, 1] * r[0, 1]) * (1.0 - r[2, 3] * r[2, 3]) + block * block
     for i in range(4):
-        whole -= cross[i] * minors[i]
+        whole -= cross[i] * minors[3 - i]
     return max(whole, 0.0)
 
 
@@ -168,9 +171,7 @@ def corners(size, r, values):
 @compiled()
 def _pull(r, k, m, c, e):
     """How the corner (k, m) acts on E[z_c z_e 1]."""
-    return (
-        r[c, k] * r[e, m] + r[c, m] * r[e, k] - r[k, m] * (r[c, k] * r[e, k] + r[c, m] * r[e, m])
-    )
+    return r[c, k] * r[e, m] + r[c, m] * r[e, k] - r[k, m] * (r[c, k] * r[e, k] + r[c, m] * r[e, m])
 
 
 @compiled()
