@@ -31,6 +31,7 @@ def basin_block(
     dimension: int,
     scale: float,
     tolerance: float,
+    spurious_tolerance: float | None,
     maximum_steps: int,
     teacher_correlation: float,
     polished: bool,
@@ -41,9 +42,16 @@ def basin_block(
         students, dimension, [condition["initialisation"] for condition in conditions], seed, scale
     )
     teacher = _teacher(teachers, dimension, teacher_correlation)
-    ends = descend(starts, teacher, tolerance=tolerance, maximum_steps=maximum_steps)
+    ends = descend(
+        starts,
+        teacher,
+        tolerance=tolerance,
+        spurious_tolerance=spurious_tolerance,
+        maximum_steps=maximum_steps,
+    )
     weights, losses = ends.weights.copy(), ends.loss.copy()
-    families = [minimum for minimum in known_families(students) if children or len(minimum.blocks) <= 2]
+    listed = known_families(students, teachers)
+    families = [minimum for minimum in listed if children or len(minimum.blocks) <= 2]
     if polished:
         spurious = np.flatnonzero(ends.converged & (losses > _global_loss(families)))
         better = polish(weights[spurious], teacher)
@@ -80,7 +88,8 @@ def basin_census(
     *,
     dimension: int | None = None,
     scale: float = 1.0,
-    tolerance: float = 1e-7,
+    tolerance: float | None = None,
+    spurious_tolerance: float | None = None,
     maximum_steps: int = 200_000,
     teacher_correlation: float = 0.0,
     polished: bool = True,
@@ -89,23 +98,27 @@ def basin_census(
     """Where gradient descent ends: one row per initialisation, and the fractions with intervals.
 
     W0 has entries N(0, scale²/D) with D = ``dimension`` (M unless given), the step is 2/K, and descent
-    stops at a gradient norm of ``tolerance``. Spurious endpoints are polished by Newton's method before
-    they are named, unless ``polished`` is false. ``children`` lists the three-block families too.
+    stops at a gradient norm of ``tolerance``: 1e-7 unless given for K = M; for K > M, where global minima
+    are approached as a power law, 1e-6, and runs with L > 1e-3 go on to ``spurious_tolerance``, 1e-9.
+    Spurious endpoints are polished by Newton's method before they are named, unless ``polished`` is
+    false. ``children`` lists the three-block families too.
 
     Variables with dim ``initialisation``: loss, converged, family ("global", a family's name, "unmatched",
     "unconverged"), loss_difference, block_mismatch, steps, gradient_norm. Scalars: fraction_spurious =
     spurious / converged with its 95 % Wilson interval, fraction_unconverged. More initialisations
     compute only the new ones.
 
-    Raises ValueError for sizes below one, and for K different from M.
+    Raises ValueError for sizes below one, for K < M and for a dimension below M.
     """
     for name, size in (("students", students), ("teachers", teachers), ("initialisations", initialisations)):
         if size < 1:
             raise ValueError(f"{name}: given {size}; allowed: a whole number >= 1")
-    if students != teachers:
-        raise ValueError(
-            f"students: given {students} for {teachers} teachers; the families are known for K = M"
-        )
+    if students < teachers:
+        raise ValueError(f"students: given {students} for {teachers} teachers; allowed: at least as many")
+    if dimension is not None and dimension < teachers:
+        raise ValueError(f"dimension: given {dimension} for {teachers} teachers; allowed: at least as many")
+    if tolerance is None:
+        tolerance, spurious_tolerance = (1e-6, 1e-9) if students > teachers else (1e-7, None)
     census = sweep(
         basin_block,
         [{"initialisation": index} for index in range(initialisations)],
@@ -117,6 +130,7 @@ def basin_census(
         dimension=dimension or teachers,
         scale=scale,
         tolerance=tolerance,
+        spurious_tolerance=spurious_tolerance,
         maximum_steps=maximum_steps,
         teacher_correlation=teacher_correlation,
         polished=polished,
