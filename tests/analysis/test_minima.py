@@ -72,6 +72,35 @@ def test_every_known_family_is_recognised_in_any_order(students):
     assert named.label.tolist() == [minimum.name for minimum in families]
 
 
+@pytest.mark.parametrize("teachers", [7, 12, 17])
+def test_every_known_family_of_the_wider_student_is_recognised_in_any_order(teachers):
+    families, V = landscape.known_families(teachers + 1, teachers), np.eye(teachers)
+    runs = np.array([_shuffled(minimum.weights, seed) for seed, minimum in enumerate(families)])
+    losses = [landscape.population_loss(W, V) for W in runs]
+    named = classify(runs, V, losses, np.ones(len(runs), dtype=bool), families)
+    assert named.label.tolist() == [minimum.name for minimum in families]
+    narrow = classify(runs, V, losses, np.ones(len(runs), dtype=bool), landscape.known_families(teachers))
+    assert set(narrow.label) == {"unmatched"}
+
+
+def test_a_run_held_up_beside_a_saddle_is_polished_to_the_global_minimum():
+    """At M = 13, X(4) has a smallest eigenvalue of -0.0015: descent meets a gradient norm of 1e-8 there."""
+    saddle, V = landscape.family("X", 4, 14), np.eye(13)
+    noise = np.random.default_rng(0).standard_normal((4, 14, 13))
+    polished = polish(saddle.weights + 1e-7 * noise, V)
+    assert polished.converged.all()
+    named = classify(polished.weights, V, polished.loss, polished.converged, landscape.known_families(14, 13))
+    assert named.label.tolist() == ["global"] * 4
+
+
+def test_block_order_puts_the_extra_student_last():
+    for minimum in landscape.known_families(18, 17):
+        if minimum.is_minimum:
+            shuffled = _shuffled(minimum.weights, minimum.flipped)
+            rows, columns = block_permutation(shuffled)
+            np.testing.assert_allclose(shuffled[np.ix_(rows, columns)], minimum.weights, atol=1e-12)
+
+
 def test_blocks_tell_families_of_equal_loss_apart():
     parent, child = landscape.family("II", 7, 19), landscape.child_family(7, 19)
     named = _classify([parent.weights, child.weights], 19, loss_tolerance=1e-3)

@@ -202,9 +202,10 @@ def test_eigenvalues_from_symmetry_are_those_of_the_whole_hessian(students):
         assert minimum.transverse_min == pytest.approx(spectrum.transverse[0], abs=1e-12)
 
 
+@pytest.mark.parametrize("extra", [0, 1])
 @pytest.mark.parametrize("sizes", [(4,), (1, 1), (5, 1), (3, 2), (4, 2, 1)], ids=str)
-def test_ansatz_is_the_restriction_of_the_landscape(sizes):
-    ansatz = Ansatz(sizes)
+def test_ansatz_is_the_restriction_of_the_landscape(sizes, extra):
+    ansatz = Ansatz(sizes, extra)
     values = np.random.default_rng(len(ansatz.names)).standard_normal(len(ansatz.names))
     W, V = ansatz.weights(values), np.eye(sum(sizes))
     units = np.eye(len(values)) / np.sqrt(ansatz.multiplicities)
@@ -247,12 +248,18 @@ def test_known_families_are_distinct_and_cached():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("X", 3, 18), "kind must be 'I' or 'II', got 'X'"),
+        (("III", 3, 18), "kind must be one of 'I', 'II', 'S', 'X', 'T', got 'III'"),
         (("I", 0, 6), "flipped: .* got 0 with students = 6"),
         (("I", 4, 6), "flipped"),
         (("II", 4, 6), "flipped"),
         (("II", 7, 6), "flipped"),
-        (("I", 1, 6, 5), "teachers"),
+        (("I", 1, 6, 5), r"teachers: .* as many teachers as students \(6\), got 5"),
+        (("II", 6, 8, 0), "teachers must be a finite number >= 1, got 0"),
+        (("I", 1, 0), "students must be a finite number >= 1, got 0"),
+        (("I", 1, float("inf")), "students must be a finite number >= 1, got inf"),
+        (("I", float("nan"), 6), "flipped must be a finite number, got nan"),
+        (("I", True, 6), "flipped must be a finite number, got True"),
+        (("I", 1, "6"), "students must be a finite number >= 1, got '6'"),
         (("I", 1.5, 6), "flipped must be a whole number"),
         (("I", 1, 6.5), "students must be a whole number"),
     ],
@@ -260,6 +267,55 @@ def test_known_families_are_distinct_and_cached():
 def test_families_outside_their_domain_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         landscape.family(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("I", 1, 0.5), "students must be a finite number >= 1, got 0.5"),
+        (("I", -1, 8), "flipped: .* got -1 with students = 8"),
+        (("III", 1, 8), "kind must be one of"),
+        (("II", 6, 8, 7), "teachers: "),
+    ],
+)
+def test_reduced_losses_outside_their_domain_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        landscape.reduced_loss(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((7.5, 19), "flipped must be a whole number, got 7.5"),
+        ((7, 19.5), "students must be a whole number, got 19.5"),
+        ((7, 0), "students must be a finite number >= 1, got 0"),
+        ((4, 19), "flipped: "),
+    ],
+)
+def test_children_outside_their_domain_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        landscape.child_family(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0,), "students must be a finite number >= 1, got 0"),
+        ((6, 0), "teachers must be a finite number >= 1, got 0"),
+        ((6.5,), "students must be a whole number, got 6.5"),
+        ((float("nan"),), "students must be a finite number >= 1, got nan"),
+    ],
+)
+def test_lists_of_families_of_no_size_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        landscape.known_families(*arguments)
+
+
+def test_no_family_is_listed_at_other_widths():
+    assert landscape.known_families(19, 17) == ()
+    assert landscape.known_families(6, 8) == ()
+    assert landscape.known_families(20, 20) is landscape.known_families(20)
+    assert landscape.known_families(2, 1) == landscape.known_families(1) == ()
 
 
 @pytest.mark.parametrize(("flipped", "students"), [(7, 18), (7, 24), (9, 30), (6, 6)])

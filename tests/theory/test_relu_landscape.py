@@ -163,6 +163,8 @@ def test_overlaps():
     np.testing.assert_allclose(R, W @ V.T)
     np.testing.assert_allclose(T, V @ V.T)
     assert landscape.overlaps(np.zeros((1, 4)), V)[0] == 0
+    with pytest.raises(ValueError, match="V must be finite"):
+        landscape.overlaps(W, np.full((2, 4), np.inf))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +177,9 @@ def test_overlaps():
         (np.eye(2), [[1.0, np.inf]], "V must be finite"),
         ([[1.0, 0], [0, 0]], np.eye(2), r"W has a row of zeros \(row 1\)"),
         ([[1j, 0]], np.eye(2), "W must hold real numbers"),
+        (np.empty((0, 2)), np.eye(2), "W must be a matrix with at least one row"),
+        (np.eye(2), [[0, 1.0], [0, 0]], r"V has a row of zeros \(row 1\)"),
+        (np.eye(2), "teacher", "V must hold real numbers"),
     ],
 )
 @pytest.mark.parametrize(
@@ -193,7 +198,12 @@ def test_bad_arrays_are_named(function, W, V, message):
 
 
 @pytest.mark.parametrize(
-    ("W", "dimension", "message"), [(np.eye(3), 2, "dimension"), ([[0, 0, 1.0]], 3, "outside the span of V")]
+    ("W", "dimension", "message"),
+    [
+        (np.eye(3), 2, "dimension must be a whole number of at least D = 3, got 2"),
+        (np.eye(3), 3.5, "dimension must be a whole number"),
+        ([[0, 0, 1.0]], 3, "outside the span of V"),
+    ],
 )
 def test_spectrum_refuses_what_it_cannot_split(W, dimension, message):
     with pytest.raises(ValueError, match=message):

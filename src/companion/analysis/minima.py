@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import linear_sum_assignment
 
+from companion.store.threads import one_thread
 from companion.theory.relu_landscape import Minimum, hessian, loss_gradient, population_loss
 
 _LONGEST_STEP = 0.3
@@ -39,7 +40,8 @@ def polish(weights: ArrayLike, teacher: ArrayLike, *, maximum_steps: int = 300) 
     if start.ndim != 3:
         raise ValueError(f"weights must have 3 dimensions (runs, students, D), got shape {start.shape}")
     V = np.asarray(teacher, dtype=np.float64)
-    ends = [_polish_run(run, V, maximum_steps) for run in start]
+    with one_thread():  # the matrices are small: threads would wait for each other most of the time
+        ends = [_polish_run(run, V, maximum_steps) for run in start]
     gradient_norm = np.array([norm for _, norm in ends])
     return Polished(
         weights=np.reshape([W for W, _ in ends], start.shape),

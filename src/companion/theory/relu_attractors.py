@@ -160,7 +160,7 @@ def stationary_state(minimum: Minimum, learning_rate: float, label_noise: float 
         found = _newton(start, R, T, eta, variance)
         if found is None:
             step /= 2.0
-            if step < 1e-3 * target:
+            if step < 1e-2 * target:
                 raise NoAttractorError(
                     f"learning_rate: the stationary state near {minimum.name} was followed to "
                     f"{reached:.4g} and not to {target:.4g}"

@@ -102,7 +102,7 @@ def check_family(kind: str, flipped: float, students: float, teachers: float | N
         raise ValueError(
             f"teachers: families I and II need as many teachers as students ({students}), got {teachers}"
         )
-    if kind == "I" and not flipped <= students - 3:
+    if kind == "I" and not 1 <= flipped <= students - 3:
         raise ValueError(
             f"flipped: family I(p) exists for 1 <= p <= students - 3, got {flipped} with students = {students}"
         )

@@ -33,7 +33,7 @@ def symmetry_minima(kind: Kind, flipped: int, students: float) -> dict[str, floa
 
     >>> eigenvalues = symmetry_minima("I", 1, 5.5)
     >>> min(eigenvalues, key=eigenvalues.get), round(eigenvalues["standard(1)"], 5)
-    ('standard(1)', -0.00105)
+    ('standard(1)', -0.00104)
     """
     check_family(kind, flipped, students)
     check_size("flipped", flipped, whole=True)
