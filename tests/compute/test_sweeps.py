@@ -1,6 +1,7 @@
 """Sweeps over blocks of conditions: fixed blocks, the same numbers wherever they run."""
 
 import importlib
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 import xarray as xr
 
 from companion.compute.clusters import cluster, start
-from companion.compute.sweeps import sweep
+from companion.compute.sweeps import _as_if_there, sweep
 from companion.session import current
 from companion.store.artefacts import all_results, store_roots
 
@@ -60,6 +61,24 @@ def test_a_condition_has_its_own_numbers_whatever_the_blocks(study):
     in_threes = sweep(study.draws, conditions(7), block=3, scale=2.0)
     in_fives = sweep(study.draws, conditions(7), block=5, scale=2.0)
     xr.testing.assert_equal(in_threes, in_fives)
+
+
+def test_a_damaged_block_is_computed_again(study):
+    whole = sweep(study.draws, conditions(6), block=3, scale=2.0)
+    for _, folder in all_results(store_roots()[0]):
+        (folder / "result.nc").write_bytes(b"cut short")
+        break
+    again = sweep(study.draws, conditions(6), block=3, scale=2.0)
+    xr.testing.assert_equal(again, whole)
+    assert study.BLOCKS == [3, 3, 3]
+
+
+def test_a_worker_forgets_where_the_last_task_came_from(project, monkeypatch):
+    monkeypatch.setenv("COMPANION_STORE", "mine")
+    with _as_if_there({"COMPANION_STORE": "theirs", "COMPANION_DEVICE": "cpu"}):
+        assert os.environ["COMPANION_STORE"] == "theirs"
+    assert os.environ["COMPANION_STORE"] == "mine"
+    assert "COMPANION_DEVICE" not in os.environ
 
 
 def test_a_study_remembers_the_blocks_it_used(study):

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from companion.store import upkeep
 from companion.store.artefacts import MANIFEST, RESULT, Address, all_results, read_manifest, store_roots
 from companion.store.durable import workspace
+from companion.store.locks import key_lock
 
 STUDY = '''
 """A study of the tests."""
@@ -273,3 +275,49 @@ def test_prune_keeps_what_figures_and_records_need(study, project):
     assert doomed == [study.line.address(5.0).own, leftover]
     upkeep.remove(doomed)
     assert study.line.address(1.0).find() is not None
+
+
+def test_equal_arguments_reach_the_function_as_one_value(project):
+    (project / "seen.py").write_text(
+        "import xarray as xr\nfrom companion.store.durable import stored\n"
+        "@stored\ndef kinds(number, sizes, options):\n"
+        "    return xr.Dataset({'seen': f'{type(number).__name__} {type(sizes).__name__} {list(options)}'})\n"
+    )
+    importlib.invalidate_caches()
+    seen = importlib.import_module("seen")
+    plain = seen.kinds(np.int64(3), [1], {"b": 1, "a": 2})
+    assert str(plain.seen.values) == "int tuple ['a', 'b']"
+
+
+def test_who_waits_for_a_key_takes_what_the_other_computed(study, project, monkeypatch):
+    events_file = project / "events.jsonl"
+    monkeypatch.setenv("COMPANION_EVENTS", str(events_file))
+    address = study.line.address(7.0)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import mystudy; mystudy.line(7.0); print(mystudy.CALLS)"
+    )
+    with key_lock(address.lock):
+        other = subprocess.Popen(
+            [sys.executable, "-c", code, str(project)], cwd=project, stdout=subprocess.PIPE, text=True
+        )
+        deadline = time.monotonic() + 60
+        while '"waiting"' not in (events_file.read_text() if events_file.exists() else ""):
+            assert time.monotonic() < deadline and other.poll() is None
+            time.sleep(0.02)
+        bound = study.line._bound((7.0,), {})
+        study.line._compute(address, study.line._request(bound), bound)
+    assert other.communicate(timeout=60)[0].strip() == "[]"
+
+
+def test_blas_has_one_thread_inside_a_stored_function(project):
+    (project / "threads_inside.py").write_text(
+        "import numpy, xarray as xr\nfrom threadpoolctl import threadpool_info\n"
+        "from companion.store.durable import stored\n"
+        "@stored\ndef inside():\n"
+        "    pools = [p['num_threads'] for p in threadpool_info() if p['user_api'] == 'blas']\n"
+        "    return xr.Dataset({'threads': ('pool', pools)})\n"
+    )
+    importlib.invalidate_caches()
+    result = importlib.import_module("threads_inside").inside()
+    assert result.threads.size > 0
+    assert (result.threads == 1).all()

@@ -64,8 +64,7 @@ class DaskCluster:
         from distributed import as_completed
 
         futures = {
-            self.client.submit(task, *given, pure=False, retries=2): index
-            for index, given in enumerate(arguments)
+            self.client.submit(task, *given, pure=False): index for index, given in enumerate(arguments)
         }
         try:
             for future in as_completed(futures, loop=self.client.loop):

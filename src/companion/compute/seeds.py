@@ -18,7 +18,8 @@ def seed_sequence(root: int, *name: str | int) -> np.random.SeedSequence:
     ...     seed_sequence(0, "census", 3).generate_state(1)[0])
     True
     """
-    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in name)
+    # NumPy's integers name the same task as Python's.
+    text = "\x1f".join(f"str:{part}" if isinstance(part, str) else f"int:{int(part)}" for part in name)
     digest = hashlib.sha256(text.encode()).digest()
     words = np.frombuffer(digest[:16], dtype="<u4")
     return np.random.SeedSequence(entropy=root, spawn_key=tuple(int(word) for word in words))

@@ -1,9 +1,10 @@
 """Sweeps: one stored function over many conditions, in fixed blocks that are tasks and results."""
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import xarray as xr
@@ -11,8 +12,8 @@ import xarray as xr
 from companion.compute.clusters import InlineCluster, cluster
 from companion.session import current, events
 from companion.session.progress import progress
-from companion.store.artefacts import read_result
-from companion.store.durable import FORCE_VARIABLE, StoredFunction, note_use
+from companion.session.root import project_root
+from companion.store.durable import FORCE_VARIABLE, StoredFunction, fetch, note_use
 
 Condition = Mapping[str, Any]
 
@@ -59,14 +60,13 @@ def sweep(
             advance(len(blocks[index]))
     parts = []
     for index, address in enumerate(addresses):
-        folder = address.find()
-        if index not in computed and folder is None:
-            raise RuntimeError(
-                f"sweep of {function.name}: block {index} was computed but not stored, because code that it "
-                "reaches was edited while it ran; run again to compute with the new code"
-            )
+        dataset = computed.get(index)
+        if dataset is None:
+            dataset = fetch(address)
+        if dataset is None:  # damaged, or not stored because code was edited meanwhile: here it is said which
+            dataset = function(conditions=blocks[index], **common)
         note_use(address)
-        parts.append(computed[index] if folder is None else read_result(folder))
+        parts.append(dataset)
     return _joined(parts, conditions)
 
 
@@ -81,18 +81,39 @@ def _run(function: StoredFunction, blocks: list[Any], missing: list[int], common
     entry = (function.module, function.function.__qualname__)
     surroundings = {
         "path": [entry for entry in sys.path if entry],
-        "environment": events.destination()
-        | _forwarded_environment()
-        | {current.DEVICE_VARIABLE: current.device_kind()},
+        "environment": _surroundings(),
     }
     tasks = [(entry, surroundings, blocks[index], dict(common)) for index in missing]
     for position, key in where.run(run_block, tasks):
         yield missing[position], key
 
 
-def _forwarded_environment() -> dict[str, str]:
-    names = ("COMPANION_ROOT", "COMPANION_STORE", FORCE_VARIABLE)
-    return {name: os.environ[name] for name in names if name in os.environ}
+_FORWARDED = (
+    "COMPANION_ROOT",
+    "COMPANION_STORE",
+    FORCE_VARIABLE,
+    current.DEVICE_VARIABLE,
+    *events.DESTINATION,
+)
+
+
+def _surroundings() -> dict[str, str]:
+    """The variables that a worker needs, to do as this process would."""
+    here = {name: os.environ[name] for name in _FORWARDED if name in os.environ}
+    return here | {"COMPANION_ROOT": str(project_root()), current.DEVICE_VARIABLE: current.device_kind()}
+
+
+@contextlib.contextmanager
+def _as_if_there(environment: Mapping[str, str]) -> Iterator[None]:
+    """Set the forwarded variables for one task: the next one may come from another process."""
+    before = {name: os.environ.pop(name) for name in _FORWARDED if name in os.environ}
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name in environment:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def run_block(
@@ -103,10 +124,10 @@ def run_block(
 ) -> str:
     """Compute one block on a worker: store the result, return its key."""
     sys.path.extend(folder for folder in surroundings["path"] if folder not in sys.path)
-    os.environ.update(surroundings["environment"])
-    function: StoredFunction = getattr(importlib.import_module(entry[0]), entry[1])
-    function(conditions=conditions, **common)
-    return function.address(conditions=conditions, **common).key
+    with _as_if_there(surroundings["environment"]):
+        function: StoredFunction = getattr(importlib.import_module(entry[0]), entry[1])
+        function(conditions=conditions, **common)
+        return function.address(conditions=conditions, **common).key
 
 
 def _joined(parts: list[xr.Dataset], conditions: Sequence[Condition]) -> xr.Dataset:

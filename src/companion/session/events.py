@@ -1,5 +1,6 @@
 """What happens, as JSON lines that the run, a terminal or a log file can follow."""
 
+import contextlib
 import json
 import os
 import sys
@@ -9,23 +10,27 @@ from typing import Any
 
 ENVIRONMENT_VARIABLE = "COMPANION_EVENTS"
 _NOTEBOOK_VARIABLE = "COMPANION_NOTEBOOK"
+#: The variables that let another process emit to the same place, under the same notebook.
+DESTINATION = (ENVIRONMENT_VARIABLE, _NOTEBOOK_VARIABLE)
 
 
 def emit(kind: str, **fields: Any) -> None:
     """Append one event to the file named by ``COMPANION_EVENTS``; nothing where it is unset.
 
-    A single ``write`` to a file opened for appending keeps the lines of several processes apart.
+    A single ``write`` to a file opened for appending keeps the lines of several processes apart. News
+    that cannot be written (a worker that does not share the folder) are dropped: they stop no work.
     """
     target = os.environ.get(ENVIRONMENT_VARIABLE)
     if not target:
         return
     event = {"kind": kind, "time": time.time(), "notebook": os.environ.get(_NOTEBOOK_VARIABLE), **fields}
     line = (json.dumps(event, default=str) + "\n").encode()
-    descriptor = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o664)
-    try:
-        os.write(descriptor, line)
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o664)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
 
 
 def tell(text: str) -> None:
@@ -33,12 +38,6 @@ def tell(text: str) -> None:
     emit("message", text=text)
     if not os.environ.get(ENVIRONMENT_VARIABLE):
         print(f"companion: {text}", file=sys.stderr, flush=True)
-
-
-def destination() -> dict[str, str]:
-    """The variables that let another process emit to the same place, under the same notebook."""
-    names = (ENVIRONMENT_VARIABLE, _NOTEBOOK_VARIABLE)
-    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def read_events(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:

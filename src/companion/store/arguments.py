@@ -47,6 +47,26 @@ def encode(value: Any, name: str) -> Any:
     _require(False, name, what)
 
 
+def canonical(value: Any) -> Any:
+    """The one value that stands for all that have the form of ``value``: what the function is called with.
+
+    NumPy's numbers become Python's, lists become tuples, and dicts come in the order of their keys; a
+    result could otherwise depend on what its key does not tell.
+
+    >>> canonical([np.int64(3), {"b": 1, "a": [2]}])
+    (3, {'a': (2,), 'b': 1})
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return tuple(canonical(item) for item in value)
+    if isinstance(value, Mapping):
+        return {key: canonical(item) for key, item in sorted(value.items())}
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value)
+    return value
+
+
 def _require(condition: bool, name: str, what: str) -> None:
     if not condition:
         raise TypeError(

@@ -106,6 +106,7 @@ def write_result(address: Address, dataset: "xr.Dataset", manifest: dict[str, An
     clear_dead(target)
     temporary, replaced = temporary_name(target), temporary_name(target)
     temporary.mkdir(parents=True)
+    _open_to_group(target.parent)
     try:
         plain = dataset.drop_encoding()
         plain.attrs = {k: v for k, v in dataset.attrs.items() if not k.startswith("companion_")}
@@ -126,6 +127,14 @@ def write_result(address: Address, dataset: "xr.Dataset", manifest: dict[str, An
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
     return target
+
+
+def _open_to_group(folder: Path) -> None:
+    """Let the group read a function's folder and the store, whatever the user's umask."""
+    for path in (folder, folder.parent):
+        mode = path.stat().st_mode
+        if path.stat().st_uid == os.getuid() and mode & 0o050 != 0o050:
+            path.chmod(mode | 0o050)
 
 
 def _flush(path: Path) -> None:

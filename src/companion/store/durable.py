@@ -19,12 +19,11 @@ from typing import Any, overload
 import xarray as xr
 
 from companion.session import current, events, provenance
-from companion.store.arguments import encode
+from companion.store.arguments import canonical, encode
 from companion.store.artefacts import (
     Address,
     DamagedResult,
     check_storable,
-    is_whole,
     quarantine,
     read_manifest,
     read_result,
@@ -68,17 +67,24 @@ class StoredFunction:
         self._imported = imported_closure([self.module])
         self._fingerprint = combined(self._imported)
 
-    def _request(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything that the key is made of, as canonical JSON."""
+    def _bound(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> inspect.BoundArguments:
+        """The arguments by name, defaults included, each in the form that all equal values share."""
         bound = inspect.signature(self.function).bind(*arguments, **named)
         bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            encode(value, name)  # what is not plain data is refused here, by name
+            bound.arguments[name] = canonical(value)
+        return bound
+
+    def _request(self, bound: inspect.BoundArguments) -> dict[str, Any]:
+        """Everything that the key is made of, as canonical JSON."""
         encoded = {name: encode(value, name) for name, value in bound.arguments.items()}
         request = {"function": self.name, "arguments": encoded, "fingerprint": self._fingerprint}
         return request | ({"device": current.device_kind()} if self.device else {})
 
     def address(self, *arguments: Any, **named: Any) -> Address:
         """Where the result of this call lies or will lie."""
-        return self._address(self._request(arguments, named))
+        return self._address(self._request(self._bound(arguments, named)))
 
     def _address(self, request: Mapping[str, Any]) -> Address:
         text = json.dumps(request, sort_keys=True)
@@ -86,30 +92,27 @@ class StoredFunction:
 
     def __call__(self, *arguments: Any, **named: Any) -> xr.Dataset:
         """The stored result of this call, computed now if there is none."""
-        request = self._request(arguments, named)
+        bound = self._bound(arguments, named)
+        request = self._request(bound)
         address = self._address(request)
         started = time.monotonic()
-        dataset = _fetch(address)
+        dataset = fetch(address)
         status = "hit"
         if dataset is None:
             with key_lock(address.lock):
-                dataset = _fetch(address)
+                dataset = fetch(address, locked=True)
                 if dataset is None:
                     status = "computed"
-                    dataset = self._compute(address, request, arguments, named)
+                    dataset = self._compute(address, request, bound)
         _emit_use(address, status, time.monotonic() - started)
         return dataset
 
     def _compute(
-        self,
-        address: Address,
-        request: dict[str, Any],
-        arguments: tuple[Any, ...],
-        named: Mapping[str, Any],
+        self, address: Address, request: dict[str, Any], bound: inspect.BoundArguments
     ) -> xr.Dataset:
         running = _Running(address.workspace)
         wall, cpu = time.perf_counter(), time.process_time()
-        dataset = self._evaluate(running, arguments, named)
+        dataset = self._evaluate(running, bound)
         changed = changed_since(self._imported, [self.module])
         if changed:
             events.tell(
@@ -137,20 +140,18 @@ class StoredFunction:
             shutil.rmtree(address.workspace, ignore_errors=True)
         return read_result(folder)
 
-    def _evaluate(
-        self, running: _Running, arguments: tuple[Any, ...], named: Mapping[str, Any]
-    ) -> xr.Dataset:
+    def _evaluate(self, running: _Running, bound: inspect.BoundArguments) -> xr.Dataset:
         token = _running.set(running)
         try:
             with one_thread():
-                return check_storable(self.function(*arguments, **named), self.name)
+                return check_storable(self.function(*bound.args, **bound.kwargs), self.name)
         finally:
             _running.reset(token)
 
     def evaluate_afresh(self, *arguments: Any, **named: Any) -> xr.Dataset:
         """What the function returns now, whatever is stored; results that it uses may be stored ones."""
         with tempfile.TemporaryDirectory(prefix="companion-") as folder:
-            return self._evaluate(_Running(Path(folder)), arguments, named)
+            return self._evaluate(_Running(Path(folder)), self._bound(arguments, named))
 
 
 @overload
@@ -197,20 +198,23 @@ def _emit_use(address: Address, status: str, seconds: float) -> None:
     events.emit("result", function=address.function, key=address.key, status=status, seconds=seconds)
 
 
-def _fetch(address: Address) -> xr.Dataset | None:
-    """The result at ``address``; None where there is none, it is damaged, or a forced run wants it anew."""
+def fetch(address: Address, *, locked: bool = False) -> xr.Dataset | None:
+    """The result at ``address``; None where there is none, it is damaged, or a forced run wants it anew.
+
+    With ``locked``, the caller holds the key's lock: a damaged result is then moved aside. Without it
+    another process might be replacing the result at this moment, so that nothing is touched.
+    """
     folder = address.find()
-    while folder is not None:
-        try:
-            force = os.environ.get(FORCE_VARIABLE, "")
-            if force and read_manifest(folder).get("force_token") != force:
-                return None
-            return read_result(folder)
-        except DamagedResult as problem:
-            if not folder.is_relative_to(store_roots()[0]):
-                events.tell(f"{problem}; computing it again in one's own store")
-                return None
-            if is_whole(folder):
-                events.tell(f"{problem}; moved to {quarantine(folder)}, computing it again")
-            folder = address.find()
-    return None
+    if folder is None:
+        return None
+    try:
+        force = os.environ.get(FORCE_VARIABLE, "")
+        if force and read_manifest(folder).get("force_token") != force:
+            return None
+        return read_result(folder)
+    except DamagedResult as problem:
+        if locked and folder.is_relative_to(store_roots()[0]):
+            events.tell(f"{problem}; moved to {quarantine(folder)}, computing it again")
+        elif locked:
+            events.tell(f"{problem}; computing it again in one's own store")
+        return None
