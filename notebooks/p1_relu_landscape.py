@@ -41,7 +41,7 @@ device: Device = "auto"  # where tensors live; this notebook computes on the CPU
 cluster: Cluster = "local"  # who works on the blocks of a sweep
 seed: Seed = 0  # root of the random starts shown in the figures
 students: Counts = [6, 8, 10]  # sizes K = M of the loss histogram
-initialisations: Counts = [1000, 1000, 500]  # random starts at each of these sizes
+initialisations: Count = 1000  # random starts at each of these sizes
 overlap_students: Count = 10  # size at which the overlap matrices are shown
 largest_spectrum: Count = 20  # largest K whose full Hessian is diagonalised
 largest_students: Count = 10000  # largest K of the reduced equations

@@ -98,6 +98,30 @@ def test_stability_windows_verdicts(changes, expected):
     assert [regime.verdict for regime in verdict.regimes] == ["fails", "fails"]
 
 
+def test_other_sizes_than_the_claimed_ones_decide_nothing():
+    other = matches([100, 200, 100, 100, 300, 90], [0, 0, 100, 0, 3, 90])
+    other["students"] = ("setting", [8, 12, 12, 12, 19, 12])
+    assert claims.discrete_minima(other).verdict == "not evaluated"
+
+
+def test_children_are_judged_where_they_exist():
+    small = matches([100, 200, 100, 100, 300, 90], [0, 0, 100, 0, 3, 90])
+    small["students"] = ("setting", [10, 12, 12, 12, 10, 12])
+    assert claims.discrete_minima(small).regimes[1].verdict == "not evaluated"
+
+
+@pytest.mark.parametrize("missing", ["hessian_min", "transverse_min"])
+def test_a_missing_eigenvalue_is_never_a_pass(missing):
+    changed = spectrum()
+    changed[missing].loc["I(2)", 12] = np.nan
+    assert claims.stability_windows(changed).verdict == "not evaluated"
+
+
+def test_widths_above_the_claimed_ones_do_not_count():
+    wide = spectrum().pad(students=(0, 2), constant_values=-1.0).assign_coords(students=np.arange(4, 23))
+    assert claims.stability_windows(wide).verdict == "holds"
+
+
 def test_stability_needs_all_widths():
     assert claims.stability_windows(spectrum().sel(students=slice(4, 12))).verdict == "not evaluated"
 

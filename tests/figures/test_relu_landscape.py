@@ -8,16 +8,16 @@ from companion.studies import relu_families, relu_landscape
 
 
 def test_histogram_has_a_panel_per_size_and_every_converged_run_in_a_bar(project):
-    histogram = relu_landscape.loss_histogram([6, 8], [20, 30], 0)
+    histogram = relu_landscape.loss_histogram([6, 8], 30, 0)
     drawing = figures.loss_histogram(histogram)
     panels = drawing.axes
     assert len(panels) == 2
     heights = [sum(bar.get_height() for bar in axes.patches) for axes in panels]
-    assert heights == [20, 30]
+    assert heights == [30, 30]
 
 
 def test_family_lines_stand_at_the_families_losses(project):
-    histogram = relu_landscape.loss_histogram([6], [20], 0)
+    histogram = relu_landscape.loss_histogram([6], 20, 0)
     (axes,) = figures.loss_histogram(histogram).axes
     drawn = sorted(float(line.get_xdata()[0]) for line in axes.lines)
     np.testing.assert_allclose(drawn, np.sort(histogram.line_loss.values))

@@ -50,16 +50,25 @@ def test_more_initialisations_compute_only_the_new_blocks(project, monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [((0, 0, 5, 0), "students"), ((5, 5, 0, 0), "initialisations"), ((6, 5, 5, 0), "students")],
+    [((0, 0, 5, 0), "students"), ((5, 5, 0, 0), "initialisations"), ((5, 6, 5, 0), "students")],
 )
 def test_census_names_the_wrong_argument(project, arguments, named):
     with pytest.raises(ValueError, match=named):
         relu_landscape.basin_census(*arguments)
 
 
-def test_histogram_demands_one_number_for_each_size(project):
-    with pytest.raises(ValueError, match="initialisations"):
-        relu_landscape.loss_histogram([6, 8], [5], 0)
+@pytest.mark.parametrize(
+    ("study", "named"),
+    [
+        (lambda: relu_landscape.loss_histogram([5, 8], 5, 0), "students"),
+        (lambda: relu_landscape.basin_census(6, 6, 5, 0, dimension=0), "dimension"),
+        (lambda: relu_families.family_overlaps(3), "students"),
+        (lambda: relu_families.losses_against_width(20, 10), "largest_students"),
+    ],
+)
+def test_sizes_out_of_range_are_refused_by_name(project, study, named):
+    with pytest.raises(ValueError, match=named):
+        study()
 
 
 def test_unpolished_endpoints_match_in_loss_but_not_in_blocks(project):

@@ -102,8 +102,8 @@ class Verdict:
     """What was found: verdict, number, interval, and the regimes evaluated beside it.
 
     ``value_text`` is the number as a reader wants it, with its unit and interval. ``root_seed`` is None where
-    no random number was drawn. Raises ValueError where a number is missing (NaN) and the verdict is
-    anything but "not evaluated": NaN is never a pass.
+    no random number was drawn; ``keys`` name the stored results that it was judged from. Raises ValueError
+    where a number is missing (NaN) and the verdict is anything but "not evaluated": NaN is never a pass.
     """
 
     claim: str
@@ -115,6 +115,7 @@ class Verdict:
     root_seed: int | None = None
     regimes: tuple[RegimeVerdict, ...] = ()
     notes: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         owner = f"verdict on {self.claim!r}"
@@ -130,6 +131,12 @@ class Verdict:
         if self.root_seed is None:
             return "none"
         return "confirmatory" if self.root_seed == CONFIRMATORY_ROOT else "exploratory"
+
+
+def stored_keys(*datasets: Any) -> tuple[str, ...]:
+    """Keys of the stored results that a verdict is judged from; none for datasets that are not stored."""
+    keys = (dataset.attrs.get("companion_key") for dataset in datasets)
+    return tuple(sorted(key for key in keys if isinstance(key, str)))
 
 
 def is_unexpected(verdict: VerdictName, expected: VerdictName) -> bool:

@@ -180,4 +180,5 @@ def _entry(verdict: Verdict, claim: Claim, profile: str) -> Entry:
         "seeds": verdict.seeds,
         "regimes": regimes,
         "notes": list(verdict.notes),
+        "keys": list(verdict.keys),
     }

@@ -2,11 +2,20 @@
 
 import json
 
+import numpy as np
 import xarray as xr
 
 from companion.analysis.statistics import wilson_interval
-from companion.claims.judging import judge_all, judge_exact, judge_interval
-from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName
+from companion.claims.judging import judge_exact, judge_interval
+from companion.claims.protocol import (
+    Claim,
+    Regime,
+    RegimeVerdict,
+    Verdict,
+    VerdictName,
+    not_evaluated,
+    stored_keys,
+)
 
 SOURCE = "2604.09412"
 LEAST_SHARE = 0.95
@@ -25,10 +34,19 @@ DISCRETE_MINIMA = Claim(
     figure="p1_f1_loss_histogram",
     deterministic=False,
     source=SOURCE,
+    note="Children are about one endpoint in a hundred at K = 19, so that leaving them out of the list does not "
+    "bring the share below .95: this regime was registered as failing, and does not.",
     regimes=(
-        Regime("stopped early", r"descent stopped at $\|\nabla L\|<10^{-5}$, endpoints taken as they are"),
+        Regime(
+            "stopped early",
+            r"descent stopped at $\|\nabla L\|<10^{-5}$ and endpoints taken as they are, too far from the families "
+            "for their blocks to agree",
+        ),
         Regime("without children", r"$K\geq19$ with the three-block children left out of the list"),
-        Regime("correlated teacher", "teacher rows that overlap: the families are those of orthogonal ones"),
+        Regime(
+            "correlated teacher",
+            "teacher rows that overlap, while the list holds the families of orthogonal ones",
+        ),
     ),
 )
 
@@ -66,13 +84,18 @@ _REFERENCE_TOLERANCE = 1e-5
 _LARGEST_WIDTH = 20
 
 
+_CLAIMED_WIDTHS = (10, 12)
+_LEAST_CHILDREN_WIDTH = 19
+
+
 def discrete_minima(matches: xr.Dataset) -> Verdict:
     """Verdict on `DISCRETE_MINIMA` from the stored study ``family_matches``."""
     settings = json.loads(matches.attrs["claim_settings"])
     together = matches.sel(setting=settings)
+    if sorted(together.students.values.tolist()) != list(_CLAIMED_WIDTHS):
+        return not_evaluated(DISCRETE_MINIMA, "needs K = 10 and 12, and no other sizes")
     spurious, unmatched = int(together.spurious.sum()), int(together.unmatched.sum())
     share, (lower, upper), verdict = _share_matched(spurious, unmatched, LEAST_ENDPOINTS)
-    regimes = [_regime_verdict(matches, regime) for regime in DISCRETE_MINIMA.regimes]
     strays = json.loads(matches.attrs["unmatched_losses"])
     unconverged = int((together.initialisations - together.converged).sum())
     polished = matches.sel(setting="stopped early, polished")
@@ -81,16 +104,23 @@ def discrete_minima(matches: xr.Dataset) -> Verdict:
         verdict,
         value=share,
         interval=(lower, upper),
-        value_text=f"{spurious - unmatched} of {spurious} ({lower:.3f} to {upper:.3f})",
+        value_text=_counted(spurious, unmatched, lower, upper),
         replicates=spurious,
         root_seed=int(matches.attrs["root_seed"]),
-        regimes=tuple(regimes),
+        regimes=tuple(_regime_verdict(matches, regime) for regime in DISCRETE_MINIMA.regimes),
         notes=(
             f"unmatched losses: {', '.join(loss for name in settings for loss in strays[name]) or 'none'}",
             f"runs not converged: {unconverged} of {int(together.initialisations.sum())}",
             "the endpoints stopped early differ from the families in their blocks only for lack of polish: after "
             f"Newton's method {int(polished.spurious - polished.unmatched)} of {int(polished.spurious)} match",
         ),
+        keys=stored_keys(matches),
+    )
+
+
+def _counted(spurious: int, unmatched: int, lower: float, upper: float) -> str:
+    return (
+        f"{spurious - unmatched} of {spurious} ({lower:.3f} to {upper:.3f})" if spurious else "no endpoints"
     )
 
 
@@ -109,61 +139,62 @@ def _share_matched(
 
 def _regime_verdict(matches: xr.Dataset, regime: Regime) -> RegimeVerdict:
     row = matches.sel(setting=regime.name)
-    spurious, unmatched = int(row.spurious), int(row.unmatched)
+    students, spurious, unmatched = int(row.students), int(row.spurious), int(row.unmatched)
     # Fewer endpoints than the claim needs can still refute it: the interval says how sure that is.
     _, (lower, upper), verdict = _share_matched(spurious, unmatched, least=1)
-    text = f"{spurious - unmatched} of {spurious} at K = {int(row.students)} ({lower:.3f} to {upper:.3f})"
+    if regime.name == "without children" and students < _LEAST_CHILDREN_WIDTH:
+        verdict = "not evaluated"
+    text = f"{_counted(spurious, unmatched, lower, upper)} at K = {students}"
     return RegimeVerdict(regime.name, regime.expected, verdict, text)
 
 
+#: Smallest widths at which the families exist at all.
+_FIRST_WIDTHS = {"I(1)": 4, "I(2)": 5, "I(3)": 6, "II(6)": 6}
+
+
 def stability_windows(stability: xr.Dataset) -> Verdict:
-    """Verdict on `STABILITY_WINDOWS` from the stored study ``stability``."""
-    smallest = _smallest(stability)
-    widths = [int(width) for width in stability.students]
-    missing = _LARGEST_WIDTH not in widths
+    """Verdict on `STABILITY_WINDOWS` from the stored study ``stability``; widths above 20 do not count."""
+    smallest = np.minimum(stability.hessian_min, stability.transverse_min)  # NaN where either is missing
+    cells = {
+        (name, width): _at(smallest, name, width)
+        for name, first in _FIRST_WIDTHS.items()
+        for width in range(first, _LARGEST_WIDTH + 1)
+    }
     wrong = [
         f"{name} at K = {width}"
-        for name, (first, last) in _WINDOWS.items()
-        for width in widths
-        if (value := _at(smallest, name, width)) is not None and (value > 0) != (first <= width <= last)
+        for (name, width), value in cells.items()
+        if (value > 0) != (_WINDOWS[name][0] <= width <= _WINDOWS[name][1])
     ]
-    errors = {
-        f"{name} at K = {width}": abs(value - reference)
+    errors = [
+        abs(_at(stability.hessian_min, name, width) - reference)
         for (name, width), reference in _REFERENCES.items()
-        if (value := _at(stability.hessian_min, name, width)) is not None
-    }
-    largest = max(errors.values(), default=float("nan"))
-    verdict = judge_exact(not wrong and largest <= _REFERENCE_TOLERANCE, [largest])
+    ]
+    largest = float(np.max(errors))
+    missing = [f"{name} at K = {width}" for (name, width), value in cells.items() if np.isnan(value)]
+    regimes = (
+        _is_minimum(smallest, "I(1)", 5, STABILITY_WINDOWS.regimes[0]),
+        _is_minimum(smallest, "II(7)", 20, STABILITY_WINDOWS.regimes[1]),
+    )
+    if missing:
+        notes = (f"eigenvalues are missing: {', '.join(missing[:4])} and {max(len(missing) - 4, 0)} more",)
+        return Verdict(STABILITY_WINDOWS.id, "not evaluated", regimes=regimes, notes=notes)
     return Verdict(
         STABILITY_WINDOWS.id,
-        "not evaluated" if missing else judge_all([verdict]),
-        value=None if missing else float(len(wrong)),
+        judge_exact(not wrong and largest <= _REFERENCE_TOLERANCE, [largest, *cells.values()]),
+        value=float(len(wrong)),
         value_text=f"{len(wrong)} wrong signs; eigenvalues within {largest:.1e} of the reference",
-        regimes=(
-            _is_minimum(smallest, "I(1)", 5, STABILITY_WINDOWS.regimes[0]),
-            _is_minimum(smallest, "II(7)", 20, STABILITY_WINDOWS.regimes[1]),
-        ),
-        notes=((f"wrong: {', '.join(wrong)}",) if wrong else ())
-        + ((f"needs widths up to {_LARGEST_WIDTH}",) if missing else ()),
+        regimes=regimes,
+        notes=(f"wrong: {', '.join(wrong)}",) if wrong else (),
+        keys=stored_keys(stability),
     )
 
 
-def _smallest(stability: xr.Dataset) -> xr.DataArray:
-    return stability.hessian_min.where(
-        stability.hessian_min < stability.transverse_min, stability.transverse_min
-    ).where(stability.hessian_min.notnull())
-
-
-def _at(values: xr.DataArray, name: str, width: int) -> float | None:
-    """Value of a family at a width; None where it was not computed or does not exist."""
-    if width not in values.students:
-        return None
-    value = float(values.sel(family=name, students=width))
-    return None if value != value else value
+def _at(values: xr.DataArray, name: str, width: int) -> float:
+    """Value of a family at a width; NaN where it was not computed or does not exist."""
+    return float(values.sel(family=name, students=width)) if width in values.students else float("nan")
 
 
 def _is_minimum(smallest: xr.DataArray, name: str, width: int, regime: Regime) -> RegimeVerdict:
     value = _at(smallest, name, width)
-    verdict = judge_exact(value is not None and value > 0, [value])
-    text = "" if value is None else f"smallest eigenvalue {value:.2e}"
-    return RegimeVerdict(regime.name, regime.expected, verdict, text)
+    text = "" if np.isnan(value) else f"smallest eigenvalue {value:.2e}"
+    return RegimeVerdict(regime.name, regime.expected, judge_exact(value > 0, [value]), text)

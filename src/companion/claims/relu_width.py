@@ -4,7 +4,7 @@ import xarray as xr
 
 from companion.analysis.statistics import fisher_exact, holm, wilson_interval
 from companion.claims.judging import judge_all, judge_exact, judge_p_value
-from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName
+from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
 
 SOURCE = "2604.09412"
 LEAST_RUNS = 60
@@ -61,6 +61,7 @@ def width_reaches_global(frequencies: xr.Dataset, small: xr.Dataset) -> Verdict:
         value=p_value,
         value_text=f"spurious {shares}; largest corrected p = {p_value:.1e}",
         replicates=int(frequencies.attrs["initialisations"]),
+        keys=stored_keys(frequencies, small),
         root_seed=int(frequencies.attrs["root_seed"]),
         regimes=(
             RegimeVerdict(
@@ -123,6 +124,7 @@ def width_changes_stability(softness: xr.Dataset) -> Verdict:
         WIDTH_CHANGES_STABILITY.id,
         judge_exact(minima and soft, [hessian, transverse]),
         value=hessian,
+        keys=stored_keys(softness),
         value_text=f"largest ratios {hessian:.3f} (Hessian) and {transverse:.3f} (A)",
         regimes=(
             RegimeVerdict(

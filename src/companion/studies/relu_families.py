@@ -14,7 +14,12 @@ WIDTH = {"long_name": "width $K=M$"}
 
 @stored
 def family_overlaps(students: int) -> xr.Dataset:
-    """Overlaps R (student, teacher) and Q (student, student) of five families at K = M, in block form."""
+    """Overlaps R (student, teacher) and Q (student, student) of five families at K = M, in block form.
+
+    Raises ValueError for sizes below 4, which have no family.
+    """
+    if students < 4:
+        raise ValueError(f"students: given {students}; allowed: at least 4, the smallest size with a family")
     names = dict.fromkeys(("I(1)", "I(2)", "I(3)", "II(6)", f"II({students})"))
     minima = [minimum for name in names if (minimum := _family(name, students))]
     weights = np.stack([minimum.weights for minimum in minima])
@@ -43,7 +48,14 @@ def losses_against_width(largest_spectrum: int, largest_students: int) -> xr.Dat
 
     Dims ``family`` and ``students``; NaN below the smallest K of a family. ``stable`` is 1 (minimum),
     0 (saddle) or -1 (the full Hessian was not computed: K above ``largest_spectrum``).
+
+    Raises ValueError unless 4 <= ``largest_spectrum`` < ``largest_students``.
     """
+    if not 4 <= largest_spectrum < largest_students:
+        raise ValueError(
+            f"largest_spectrum, largest_students: given {largest_spectrum} and {largest_students}; allowed: "
+            "4 <= largest_spectrum < largest_students"
+        )
     full = np.arange(4, largest_spectrum + 1)
     beyond = np.unique(np.geomspace(largest_spectrum + 1, largest_students, 40).round().astype(int))
     widths = np.concatenate([full, beyond])

@@ -15,11 +15,11 @@ from companion.analysis.minima import classify, polish
 from companion.analysis.statistics import wilson_interval
 from companion.compute.sweeps import Condition, sweep
 from companion.store.durable import stored
+from companion.studies.relu_families import LOSS, WIDTH
 from companion.theory.relu_landscape import Minimum, known_families
 from companion.training.descent import descend, initial_weights
 
-LOSS = {"long_name": "loss $L$"}
-WIDTH = {"long_name": "width $K=M$"}
+_SMALLEST_SPURIOUS = 6
 
 
 @stored
@@ -127,7 +127,7 @@ def basin_census(
         students=students,
         teachers=teachers,
         seed=seed,
-        dimension=dimension or teachers,
+        dimension=teachers if dimension is None else dimension,
         scale=scale,
         tolerance=tolerance,
         spurious_tolerance=spurious_tolerance,
@@ -156,21 +156,23 @@ def basin_census(
 
 
 @stored
-def loss_histogram(students: Sequence[int], initialisations: Sequence[int], seed: int) -> xr.Dataset:
-    """Endpoint losses (dim ``run``) at several sizes K = M, and the families' losses (dim ``line``)."""
-    if len(students) != len(initialisations):
+def loss_histogram(students: Sequence[int], initialisations: int, seed: int) -> xr.Dataset:
+    """Endpoint losses (dim ``run``) at several sizes K = M, and the losses of their minima (dim ``line``).
+
+    Raises ValueError for sizes below 6, which have no spurious minimum to show.
+    """
+    if min(students) < _SMALLEST_SPURIOUS:
         raise ValueError(
-            f"initialisations: given {len(initialisations)} numbers for {len(students)} sizes in students; "
-            "allowed: one for each"
+            f"students: given {list(students)}; allowed: sizes >= 6, where spurious minima exist"
         )
     runs, lines = [], []
-    for size, number in zip(students, initialisations, strict=True):
-        census = basin_census(size, size, number, seed)
+    for size in students:
+        census = basin_census(size, size, initialisations, seed)
         runs.append(
             census[["loss", "converged", "family"]]
             .rename(initialisation="run")
             .drop_vars("run")
-            .assign(run_students=("run", np.full(number, size), WIDTH))
+            .assign(run_students=("run", np.full(initialisations, size), WIDTH))
         )
         lines += [
             (size, minimum.name, minimum.loss) for minimum in known_families(size) if minimum.is_minimum
