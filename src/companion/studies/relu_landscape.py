@@ -18,6 +18,7 @@ from companion.store.durable import stored
 from companion.studies.relu_families import LOSS, WIDTH
 from companion.theory.relu_landscape import Minimum, known_families
 from companion.training.descent import descend, initial_weights
+from companion.training.reach import reachable_coordinates
 
 _SMALLEST_SPURIOUS = 6
 
@@ -42,6 +43,8 @@ def basin_block(
         students, dimension, [condition["initialisation"] for condition in conditions], seed, scale
     )
     teacher = _teacher(teachers, dimension, teacher_correlation)
+    if dimension > students + teachers:  # nothing leaves these K + M coordinates, polishing included
+        starts, teacher, _ = reachable_coordinates(starts, teacher)
     ends = descend(
         starts,
         teacher,
