@@ -8,6 +8,7 @@ that its bits do not depend on its neighbours or on the number of threads.
 import math
 
 import numpy as np
+from scipy.integrate import RK45
 
 from companion.compute.compiled import compiled, prange
 from companion.theory.relu_kernels import sine_and_angle
@@ -17,18 +18,10 @@ from companion.theory.relu_overlaps import gradient_matrices
 NO_NOISE, EXACT_NOISE, SAMPLED_NOISE = 0, 1, 2
 
 _TWO_PI = 2.0 * math.pi
-_STAGES = np.array(
-    [
-        [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-        [1 / 5, 0.0, 0.0, 0.0, 0.0, 0.0],
-        [3 / 40, 9 / 40, 0.0, 0.0, 0.0, 0.0],
-        [44 / 45, -56 / 15, 32 / 9, 0.0, 0.0, 0.0],
-        [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729, 0.0, 0.0],
-        [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656, 0.0],
-        [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
-    ]
-)
-_ERROR = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
+# scipy's tableau of the pair: stages (the seventh is the result), error, and dense output of order 4.
+_STAGES = np.vstack([np.pad(RK45.A, ((0, 0), (0, 1))), RK45.B])
+_ERROR = np.array(RK45.E)
+_DENSE = np.array(RK45.P)
 
 
 @compiled()
@@ -60,49 +53,71 @@ def _first_step(state, slope, tolerance, absolute):
 
 
 @compiled()
+def _try_step(here, ahead, slopes, length, T, rate, label_noise, noise, normals, tolerance, absolute):
+    """Write the state after one step to ``ahead`` and all stages to ``slopes``; return its relative error."""
+    for stage in range(1, 7):
+        ahead[:] = here
+        for earlier in range(stage):
+            ahead += length * _STAGES[stage, earlier] * slopes[earlier]
+        rates(ahead, T, rate, label_noise, noise, normals, slopes[stage])
+    total = 0.0
+    for i in range(here.shape[0]):
+        for j in range(here.shape[1]):
+            error = 0.0
+            for stage in range(7):
+                error += _ERROR[stage] * slopes[stage, i, j]
+            scale = absolute + tolerance * max(abs(here[i, j]), abs(ahead[i, j]))
+            total += (length * error / scale) ** 2
+    return math.sqrt(total / here.size)
+
+
+@compiled()
+def _interpolate(here, slopes, length, share, out):
+    """Write the state at ``share`` of the step."""
+    out[:] = here
+    for stage in range(7):
+        weight = 0.0
+        for power in range(3, -1, -1):
+            weight = (weight + _DENSE[stage, power]) * share
+        out += length * weight * slopes[stage]
+
+
+@compiled()
 def integrate(state, times, T, rate, label_noise, noise, normals, tolerance, absolute, most_steps, path):
     """Follow ``state`` from time 0, write it at each of ``times`` to ``path``; return whether all are met."""
     slopes = np.empty((7, *state.shape))
     here, ahead = state.copy(), np.empty_like(state)
     rates(here, T, rate, label_noise, noise, normals, slopes[0])
-    now, step = 0.0, _first_step(here, slopes[0], tolerance, absolute)
-    taken = 0
-    for index in range(times.shape[0]):
-        while now < times[index]:
-            if taken == most_steps:
-                path[index:] = np.nan
-                return False
-            taken += 1
-            length = min(step, times[index] - now)
-            for stage in range(1, 7):
-                ahead[:] = here
-                for earlier in range(stage):
-                    ahead += length * _STAGES[stage, earlier] * slopes[earlier]
-                rates(ahead, T, rate, label_noise, noise, normals, slopes[stage])
-            total = 0.0
-            for i in range(state.shape[0]):
-                for j in range(state.shape[1]):
-                    error = 0.0
-                    for stage in range(7):
-                        error += _ERROR[stage] * slopes[stage, i, j]
-                    scale = absolute + tolerance * max(abs(here[i, j]), abs(ahead[i, j]))
-                    total += (length * error / scale) ** 2
-            error = math.sqrt(total / state.size)
-            if error <= 1.0:
-                now = times[index] if length == times[index] - now else now + length
-                here, ahead = ahead, here
-                slopes[0] = slopes[6]
-                # A step cut short by an output time says little about the next one.
-                factor = 0.9 * max(error, 1e-10) ** -0.2
-                step = max(step, length * min(5.0, factor)) if length < step else length * min(5.0, factor)
-            elif error > 1.0:
-                step = length * max(0.2, 0.9 * error**-0.2)
-            else:  # not a number: a student went through zero, or the state blew up
-                step = 0.1 * length
-            if not step > 1e-14 * max(now, 1e-300):
-                path[index:] = np.nan
-                return False
+    now, last = 0.0, times[-1]
+    step = _first_step(here, slopes[0], tolerance, absolute)
+    index, taken = 0, 0
+    while index < times.shape[0] and times[index] == 0.0:
         path[index] = here
+        index += 1
+    while index < times.shape[0]:
+        length = min(step, last - now)
+        error = _try_step(
+            here, ahead, slopes, length, T, rate, label_noise, noise, normals, tolerance, absolute
+        )
+        taken += 1
+        if error <= 1.0:
+            end = last if length == last - now else now + length
+            while index < times.shape[0] and times[index] < end:
+                _interpolate(here, slopes, length, (times[index] - now) / length, path[index])
+                index += 1
+            while index < times.shape[0] and times[index] == end:
+                path[index] = ahead
+                index += 1
+            here, ahead, now = ahead, here, end
+            slopes[0] = slopes[6]
+            step = length * min(5.0, 0.9 * max(error, 1e-10) ** -0.2)
+        elif error > 1.0:
+            step = length * max(0.2, 0.9 * error**-0.2)
+        else:  # not a number: a student went through zero, or the state blew up
+            step = 0.1 * length
+        if index < times.shape[0] and (taken == most_steps or not step > 1e-14 * max(now, 1e-300)):
+            path[index:] = np.nan
+            return False
     return True
 
 

@@ -20,7 +20,7 @@ def noise_matrix(Q: ArrayLike, R: ArrayLike, T: ArrayLike, label_noise: float = 
     ``label_noise`` is the variance of ζ, independent of the input: it adds its multiple of
     (π - θ_kl) / 2π. Absolute error about 1e-13 for fields in general position, 1e-8 where four of
     them lie in one space of three dimensions: that is how sharply rounded overlaps define N there.
-    Cost: about 3 µs for each set of four fields with two students or more (1, 11, 180 ms at K = M = 6,
+    Cost: about 2 µs for each set of four fields with two students or more (1, 10, 120 ms at K = M = 6,
     10, 20).
 
     Raises ValueError for bad overlaps (see ``relu_overlaps.checked_overlaps``) or label noise.
