@@ -4,10 +4,19 @@ import xarray as xr
 
 from companion.analysis.statistics import fisher_exact, holm, wilson_interval
 from companion.claims.judging import judge_all, judge_exact, judge_p_value
-from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
+from companion.claims.protocol import (
+    Claim,
+    Regime,
+    RegimeVerdict,
+    Verdict,
+    VerdictName,
+    not_evaluated,
+    stored_keys,
+)
 
 SOURCE = "2604.09412"
 LEAST_RUNS = 60
+CLAIMED_TEACHERS = 17
 LEVEL = 0.01
 LARGEST_HESSIAN_RATIO, LARGEST_TRANSVERSE_RATIO = 0.5, 0.6
 
@@ -52,6 +61,8 @@ WIDTH_CHANGES_STABILITY = Claim(
 
 def width_reaches_global(frequencies: xr.Dataset, small: xr.Dataset) -> Verdict:
     """Verdict on `WIDTH_REACHES_GLOBAL` from ``endpoint_frequencies`` at M = 17, and at a small M."""
+    if set(frequencies.teachers.values.tolist()) != {CLAIMED_TEACHERS}:
+        return not_evaluated(WIDTH_REACHES_GLOBAL, f"needs M = {CLAIMED_TEACHERS}")
     verdict, p_value = _steps(frequencies)
     regime, regime_p = _steps(small)
     shares = ", ".join(_share(frequencies, cell) for cell in range(3))
@@ -115,8 +126,12 @@ def _share(frequencies: xr.Dataset, cell: int) -> str:
 
 def width_changes_stability(softness: xr.Dataset) -> Verdict:
     """Verdict on `WIDTH_CHANGES_STABILITY` from ``softness`` at M = 17, p = 2, 3, 4, 5."""
+    if int(softness.attrs["teachers"]) != CLAIMED_TEACHERS:
+        return not_evaluated(WIDTH_CHANGES_STABILITY, f"needs M = {CLAIMED_TEACHERS}")
     judged = softness.sel(flipped=[3, 4, 5])
-    hessian, transverse = float(judged.hessian_ratio.max()), float(judged.transverse_ratio.max())
+    hessian, transverse = (
+        float(judged[name].max(skipna=False)) for name in ("hessian_ratio", "transverse_ratio")
+    )
     minima = bool((judged.hessian_min_wide > 0).all() and (judged.hessian_min_narrow > 0).all())
     soft = hessian < LARGEST_HESSIAN_RATIO and transverse < LARGEST_TRANSVERSE_RATIO
     saddle = float(softness.hessian_min_wide.sel(flipped=2))

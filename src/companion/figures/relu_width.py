@@ -150,3 +150,28 @@ def start_dependence(dependence: xr.Dataset) -> Figure:
     panels[0].set_ylabel(f"spurious runs (%), $K={int(dependence.attrs['students'])}$")
     letter_panels(panels)
     return drawing
+
+
+@described(
+    title="When to stop decides what is counted",
+    caption="Endpoints of the same starts in percent, by family (columns) and width (rows): stopped at a gradient "
+    "norm of $10^{-5}$ (top) and converged (bottom). Runs not converged are a column of their own.",
+)
+def stopping(comparison: xr.Dataset) -> Figure:
+    """Two heat maps of endpoint shares with the numbers written in, one for each stopping rule."""
+    names = [str(outcome) for outcome in comparison.outcome.values]
+    runs = int(comparison.attrs["initialisations"])
+    drawing, panels = figure("text", height=2.6, nrows=2, sharex=True)
+    for axes, rule in zip(panels, comparison.stopping.values, strict=True):
+        part = comparison.sel(stopping=rule)
+        share = 100 * part.runs.values / runs
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+        for (row, column), value in np.ndenumerate(share):
+            if value:
+                colour = "white" if value > 60 else PALETTE["ink"]
+                axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6, color=colour)
+        axes.set_yticks(range(len(share)), [f"$K={int(students)}$" for students in part.students.values])
+        title = r"stopped at $\|\nabla L\|<10^{-5}$" if rule == "1e-5" else "converged"
+        axes.set_title(f"{title}, $M={int(part.teachers.values[0])}$ (%)", loc="left")
+    panels[-1].set_xticks(range(len(names)), names, rotation=90)
+    return drawing
