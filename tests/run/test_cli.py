@@ -84,19 +84,59 @@ def test_an_edited_figure_is_redrawn_without_computing(ran, command):
     assert command("tiny", "--dry-run").out == "tiny: nothing to do\n"
 
 
-def test_only_draws_one_figure_computes_only_what_is_new_and_completes_nothing(ran, command):
-    runs = ran / "build/runs/laptop"
-    before, kept = contents(ran / "figures/laptop"), contents(runs)
-    said = command("--only", "tiny_f2_walks", "--set", "blocks=5")
+def everything(root: Path) -> dict[str, bytes]:
+    """All that a run keeps at the profile, but the last run's events."""
+    found = contents(root / "figures/laptop") | contents(root / "build/runs/laptop")
+    found.pop("events.jsonl")
+    return found
+
+
+def test_another_parameter_computes_what_depends_on_it_and_leaves_the_profile_alone(ran, command):
+    before = everything(ran)
+    said = command("tiny", "--set", "blocks=5")
     assert said.code == 0 and "parameter blocks: 4 → 5" in said.out
-    after = contents(ran / "figures/laptop")
-    assert {name.split(".")[0] for name in after if after[name] != before[name]} == {"tiny_f2_walks"}
+    assert "overridden parameters: build/overridden/laptop; the tracked ones stand" in said.out
+    assert everything(ran) == before
     computed = [event["function"] for event in events(ran, "result") if event["status"] == "computed"]
     assert sorted(computed) == ["tiny_study.summary", "tiny_study.walks"]
+    aside = contents(ran / "build/overridden/laptop")
+    about = json.loads(aside["tiny_f2_walks.json"])
+    assert about["parameters"]["blocks"] == 5 and "tiny_f1_powers.png" in aside and "tiny.ipynb" in aside
+    assert json.loads(aside["claims.json"])["tiny_c1_grows"]["verdict"] == "holds"
+    assert command("tiny", "--dry-run").out == "tiny: nothing to do\n"
+
+
+def test_a_failure_with_another_parameter_is_not_the_profiles(ran, command):
+    before = everything(ran)
+    said = command("tiny", "--set", "seed=1", "--set", "exponent=1.0e+400", "--set", "numbers=3")
+    assert said.code == 2  # infinity is no parameter
+    edit(ran / "tiny_judging.py", "value = math.nan if missing", "value = 1 / 0 if missing")
+    said = command("tiny", "--set", "missing=true")
+    assert said.code == 1 and "ZeroDivisionError" in said.out
+    assert "the notebook as it stopped: build/overridden/laptop/tiny.failed.ipynb" in said.out
+    assert everything(ran) == before
+
+
+def test_what_the_profile_says_anyway_overrides_nothing(ran, command, nothing_runs):
+    assert command("tiny", "--set", "blocks=4", "--set", "device=cpu").code == 0
+    assert not (ran / "build/overridden").exists()
+
+
+def test_only_draws_one_figure_computes_only_what_is_new_and_completes_nothing(ran, command):
+    before = everything(ran)
+    said = command("--only", "tiny_f2_walks", "--set", "blocks=6")
+    assert said.code == 0 and everything(ran) == before
+    assert {name.split(".")[0] for name in contents(ran / "build/overridden/laptop")} == {"tiny_f2_walks"}
+    edit(ran / "tiny_drawing.py", '"black"', '"red"')
+    kept = contents(ran / "build/runs/laptop")
+    assert command("--only", "tiny_f2_walks").code == 0
+    after = everything(ran)
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"tiny_f2_walks.pdf", "tiny_f2_walks.png", "summary.json"}
     for name in ("tiny.ipynb", "tiny.record.json", "tiny.claims.json"):
-        assert (runs / name).read_bytes() == kept[name]
+        assert after[name] == kept[name]
     reasons = command("tiny", "--dry-run").out
-    assert "figure tiny_f2_walks.csv is not the one that this notebook made" in reasons
+    assert "figure tiny_f2_walks.pdf is not the one that this notebook made" in reasons
 
 
 def test_check_names_what_differs_and_touches_nothing(ran, command):
@@ -133,6 +173,37 @@ def test_bad_input_is_told_at_once_without_traceback(tiny, command, nothing_runs
     assert "did you mean `tiny_f1_powers`?" in said.err
     assert "Traceback" not in said.err
     assert "params/broken/laptop.yaml:1: `divisor`: wrong type" in command().err
+
+
+def test_cluster_and_device_are_told_with_all_the_rest(tiny, command, nothing_runs, monkeypatch):
+    monkeypatch.setattr("companion.session.device.cuda_available", lambda: False)
+    said = command(
+        "tiny", "--set", "numbers=0", "--set", "cluster=slrum", "--set", "bloks=1", "--set", "device=cuda"
+    )
+    assert said.code == 2
+    assert "`numbers`: out of range" in said.err and "did you mean `blocks`?" in said.err
+    assert "`cluster`: no such cluster" in said.err and "given slrum" in said.err
+    assert "PyTorch finds no CUDA device" in said.err
+    said = command("--profile", "../laptop", "--cluster", "lokal")
+    assert "--profile: not a name" in said.err and "did you mean `local`?" in said.err
+
+
+@pytest.mark.parametrize("below", ["", "deeper/store"])
+def test_a_store_that_cannot_be_written_is_told_before_work(
+    tiny, command, nothing_runs, monkeypatch, below: str
+):
+    (tiny / "file").touch()
+    folder = tiny / "file" / below
+    monkeypatch.setenv("COMPANION_STORE", f"{folder}:{tiny / 'group'}")
+    said = command("tiny", "--set", "numbers=0")
+    assert said.code == 2 and "`numbers`: out of range" in said.err
+    assert "COMPANION_STORE: the own store cannot be" in said.err and f"given {folder}; allowed:" in said.err
+
+
+def test_a_store_that_can_be_created_is_not_created_by_looking(tiny, command, nothing_runs, monkeypatch):
+    monkeypatch.setenv("COMPANION_STORE", str(tiny / "new" / "store"))
+    assert command("tiny", "--dry-run").code == 0
+    assert not (tiny / "new").exists()
 
 
 @pytest.mark.parametrize(

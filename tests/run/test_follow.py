@@ -26,6 +26,10 @@ def progress(done: int, label: str = "census") -> dict[str, object]:
     }  # fmt: skip
 
 
+def waiting(key: str) -> dict[str, object]:
+    return {"kind": "waiting", "notebook": "tiny", "text": f"{key} is being computed by another process"}
+
+
 def test_events_come_once_and_whole(tmp_path: Path):
     path = tmp_path / "events.jsonl"
     news = EventFile(path)
@@ -63,7 +67,7 @@ def test_plain_lines_are_two_seconds_apart_for_each_label(monkeypatch):
 
 
 @pytest.mark.parametrize("listener", [PlainLines, LiveBars])
-def test_messages_and_quarantines_are_said(listener):
+def test_messages_are_said_and_once_for_each_key_that_it_is_waited_for(listener):
     console = plain()
     with listener(console) as lines:
         lines.started("tiny")
@@ -71,21 +75,19 @@ def test_messages_and_quarantines_are_said(listener):
             [
                 {"kind": "message", "notebook": "tiny", "text": "tiny: device auto is cpu"},
                 {"kind": "message", "notebook": None, "text": "from the [bold]run"},
-                {
-                    "kind": "result",
-                    "notebook": "tiny",
-                    "key": "k" * 40,
-                    "function": "f",
-                    "status": "quarantined",
-                },
+                waiting("k1"),
+                waiting("k2"),
+                {"kind": "result", "notebook": "tiny", "key": "k1", "function": "f", "status": "hit"},
                 {"kind": "cell", "notebook": "tiny", "done": 1, "total": 3},
                 progress(1),
             ]
         )
+        lines.show([waiting("k1")])
     said = written(console)
     assert "tiny: device auto is cpu\n" in said
     assert "run: from the [bold]run\n" in said
-    assert "tiny: result kkkkkkkkkkkk (f) was damaged and put aside\n" in said
+    assert said.count("tiny: k1 is being computed by another process\n") == 1
+    assert said.count("tiny: k2 is being computed by another process\n") == 1
 
 
 @pytest.mark.parametrize("listener", [PlainLines, LiveBars])

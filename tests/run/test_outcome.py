@@ -50,15 +50,31 @@ def test_events_of_this_notebook_are_noted_once(tiny):
 def test_a_complete_run_is_kept_without_its_paths(tiny, executed):
     failed_path("laptop", "tiny").parent.mkdir(parents=True)
     failed_path("laptop", "tiny").write_text("{}")
-    outcome = Outcome(plan("numbers=7"), "done", 2.0, figures=["tiny_f1_powers"])
+    outcome = Outcome(plan("cluster=local"), "done", 2.0, figures=["tiny_f1_powers"])
     keep(outcome, executed)
     kept = json.loads(executed_path("laptop", "tiny").read_text())
     assert kept["metadata"]["papermill"] == {"duration": 1.0}
     assert not failed_path("laptop", "tiny").exists()
     record = read_record("laptop", "tiny")
     assert record is not None
-    assert record.parameters["numbers"] == 7 and record.origins["numbers"] == "--set"
+    assert record.parameters["numbers"] == 6 and record.origins["cluster"] == "--set"
     assert record.digest == outcome.step.identity.digest and record.seconds == 2.0
+
+
+@pytest.mark.parametrize(("status", "name"), [("done", "tiny.ipynb"), ("failed", "tiny.failed.ipynb")])
+def test_with_other_parameters_nothing_is_kept_at_the_profile(tiny, executed, status: str, name: str):
+    outcome = Outcome(plan("numbers=7"), status)
+    keep(outcome, executed)
+    assert [path.name for path in (tiny / "build/overridden/laptop").iterdir()] == [name]
+    assert not (tiny / "build/runs").exists()
+
+
+def test_verdicts_that_were_not_there_before_leave_no_file(tiny):
+    record_verdicts("tiny_c1_grows")
+    outcome = Outcome(plan("numbers=7"), "done", claims=["tiny_c1_grows"])
+    take_verdicts(outcome, restore={})
+    assert list(outcome.verdicts) == ["tiny_c1_grows"]
+    assert not claims_path("laptop", "tiny").exists()
 
 
 def test_code_that_changed_while_it_ran_leaves_no_record(tiny, executed):

@@ -2,13 +2,14 @@
 
 import importlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 import companion.store
-from companion.store.artefacts import RESULT
+from companion.store.artefacts import MANIFEST, RESULT
 from companion.store.commands import app
 
 STUDY = """
@@ -62,10 +63,72 @@ def test_verify_tells_damage_by_its_exit_code(study):
 
 def test_prune_only_lists_until_it_is_told_to_delete(study):
     study.constant(1.0)
-    assert "1 folders" in call("prune").output
+    assert "1 folders" in call("prune", "--older-than", "0").output
     assert study.constant.address(1.0).find() is not None
-    call("prune", "--yes")
+    assert "1 folders" in call("prune", "--older-than", "0", "--yes").output
     assert study.constant.address(1.0).find() is None
+
+
+def test_prune_says_how_many_it_spares_and_why(study):
+    study.constant(1.0)
+    said = call("prune", "--yes").output
+    assert "0 folders" in said and "spared 1: 1 younger than 7 days (--older-than DAYS" in said
+    assert study.constant.address(1.0).find() is not None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"key": 3}', "\x00"])
+def test_one_damaged_manifest_stops_no_command(study, content: str):
+    study.constant(1.0)
+    study.constant(2.0)
+    folder = study.constant.address(1.0).own
+    (folder / MANIFEST).write_text(content)
+    listed = call("ls")
+    assert listed.exit_code == 0
+    assert "2 results" in listed.output and "1 damaged: `store verify` says how" in listed.output
+    verified = call("verify", "--sample", "2")
+    assert verified.exit_code == 1 and verified.exception.__class__ is SystemExit
+    assert "4 checks, 2 not right" in verified.output and "recomputed: the same" in verified.output
+    shown = call("show", folder.name)
+    assert shown.exit_code == 1 and "store show: " in shown.output
+    pruned = call("prune", "--older-than", "0", "--yes")
+    assert pruned.exit_code == 0 and "2 folders" in pruned.output and str(folder) in pruned.output
+
+
+def test_missing_entries_of_a_manifest_are_damage(study):
+    study.constant(1.0)
+    path = study.constant.address(1.0).own / MANIFEST
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"made": {"time": "yesterday"}}))
+    said = call("verify")
+    assert said.exit_code == 1 and "damaged manifest" in said.output
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (STUDY.replace("constant", "renamed"), "its function is gone (constants has no stored constant)"),
+        ("import module_that_moved\n", "its function is gone (constants: No module named"),
+        (STUDY.replace("(value)", "(value, more)"), "its code or device has changed since"),
+    ],
+)
+def test_what_became_of_the_function_is_told_and_is_no_damage(study, project, source: str, told: str):
+    study.constant(1.0)
+    (project / "constants.py").write_text(source)
+    sys.modules.pop("constants")
+    importlib.invalidate_caches()
+    said = call("verify", "--sample", "1")
+    assert said.exit_code == 0 and told in said.output.replace("\n", "")
+
+
+def test_a_study_that_fails_now_is_not_right(study, monkeypatch):
+    study.constant(1.0)
+
+    def fail(value: float):
+        raise ArithmeticError("no longer")
+
+    monkeypatch.setattr(study.constant, "function", fail)
+    said = call("verify", "--sample", "1")
+    assert said.exit_code == 1 and "FAILED with ArithmeticError: no longer" in said.output
 
 
 def test_load_gives_what_a_figure_was_drawn_from(study, project):

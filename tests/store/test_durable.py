@@ -113,6 +113,7 @@ class Spec(BaseModel):
         (np.zeros((2, 1)), np.zeros((1, 2))),
         (np.array(["a", "b"]), np.array(["a", "c"])),
         (xr.Dataset({"x": ("a", [1.0])}), xr.Dataset({"x": ("b", [1.0])})),
+        (xr.Dataset(coords={"x": ("a", [1.0])}), xr.Dataset(coords={"x": ("a", [2.0])})),
         (Spec(width=1), Spec(width=2)),
         ({"float": "0x1.0p+0"}, 1.0),
     ],
@@ -263,20 +264,6 @@ def test_verify_finds_damage_and_differences(study):
     assert [finding.sound for finding in upkeep.check_files()] == [False]
 
 
-def test_prune_keeps_what_figures_and_records_need(study, project):
-    study.doubled(1.0)
-    study.line(5.0)
-    record = project / "build" / "runs" / "laptop" / "mine.record.json"
-    record.parent.mkdir(parents=True)
-    record.write_text(json.dumps({"keys": {study.doubled.address(1.0).key: "mystudy.doubled"}}))
-    leftover = study.line.address(1.0).workspace
-    leftover.mkdir()
-    doomed = upkeep.prunable()
-    assert doomed == [study.line.address(5.0).own, leftover]
-    upkeep.remove(doomed)
-    assert study.line.address(1.0).find() is not None
-
-
 def test_equal_arguments_reach_the_function_as_one_value(project):
     (project / "seen.py").write_text(
         "import xarray as xr\nfrom companion.store.durable import stored\n"
@@ -287,6 +274,16 @@ def test_equal_arguments_reach_the_function_as_one_value(project):
     seen = importlib.import_module("seen")
     plain = seen.kinds(np.int64(3), [1], {"b": 1, "a": 2})
     assert str(plain.seen.values) == "int tuple ['a', 'b']"
+
+
+def test_a_dataset_reaches_the_function_as_it_is(project):
+    (project / "taker.py").write_text(
+        "import xarray as xr\nfrom companion.store.durable import stored\n"
+        "@stored\ndef double(data):\n    return data.sel(x=2) * 2\n"
+    )
+    importlib.invalidate_caches()
+    data = xr.Dataset({"y": ("x", [1.0, 3.0])}, coords={"x": [1, 2]})
+    assert float(importlib.import_module("taker").double(data).y) == 6.0
 
 
 def test_who_waits_for_a_key_takes_what_the_other_computed(study, project, monkeypatch):

@@ -1,17 +1,23 @@
 """From the command line to requests: which notebooks, with which parameters, all of it checked first."""
 
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from companion.run.plan import Request
+from companion.run.plan import Request, parameter_changes
+from companion.run.record import that_count
 from companion.session.device import resolve_device
 from companion.session.root import project_root
 from companion.settings.notebook import Notebook, list_notebooks, read_notebook
 from companion.settings.problems import Problem, SettingsError, did_you_mean, listed, shown_value
-from companion.settings.profiles import list_profiles, resolve_parameters
+from companion.settings.profiles import list_profiles, read_parameters, resolve_parameters
 from companion.settings.types import Profile, describe
 from companion.settings.values import fit
+from companion.store.artefacts import store_roots
+
+_STORE_VARIABLE = "COMPANION_STORE"
 
 
 @dataclass(frozen=True)
@@ -67,9 +73,12 @@ def _find(names: Sequence[str]) -> tuple[list[Notebook], list[Problem]]:
 
 def choose(wishes: Wishes) -> Choice:
     """The requests that ``wishes`` come to. Raises SettingsError with all that is wrong in them at once."""
+    of_options = _device_problems(wishes.device, "--device") + _cluster_problems(wishes.cluster, "--cluster")
+    of_options += _store_problems()
     if misfit := fit("Profile", wishes.profile)[1]:
         given, allowed = shown_value(wishes.profile), describe(Profile)
-        raise SettingsError([Problem("--profile", None, None, misfit.message, given, allowed, misfit.hint)])
+        wrong = Problem("--profile", None, None, misfit.message, given, allowed, misfit.hint)
+        raise SettingsError([wrong, *of_options])
     notebooks, problems = _find(wishes.notebooks)
     if not problems:  # what a notebook that cannot be read would take is not known
         problems += _unknown_overrides(wishes, notebooks)
@@ -77,7 +86,7 @@ def choose(wishes: Wishes) -> Choice:
         if wishes.only and not unknown:
             notebooks = [notebook for notebook in notebooks if set(notebook.figure_ids) & set(wishes.only)]
         problems += unknown
-    problems += _device_problems(wishes.device, "--device") + _cluster_problems(wishes.cluster, "--cluster")
+    problems += of_options
     left_out: list[str] = []
     if not wishes.notebooks:
         left_out = [book.name for book in notebooks if wishes.profile not in _profiles(book)]
@@ -101,17 +110,26 @@ def _request(notebook: Notebook, wishes: Wishes, *, is_first: bool) -> Request:
     options = {"device": wishes.device, "cluster": wishes.cluster}
     given = {name: value for name, value in options.items() if value is not None}
     overrides += [f"{name}={value}" for name, value in given.items()]
-    try:
-        parameters = resolve_parameters(notebook, wishes.profile, overrides, params_folder=params_folder())
-    except SettingsError as error:
-        raise SettingsError(_as_option(problem, given) for problem in error.problems) from None
+    folder = params_folder()
+    parameters, found = read_parameters(notebook, wishes.profile, overrides, params_folder=folder)
     origins = parameters.origins | {name: f"--{name}" for name in given}
-    device, cluster = parameters.values["device"], parameters.values["cluster"]
-    problems = _device_problems(device, origins["device"]) + _cluster_problems(cluster, origins["cluster"])
+    values = parameters.values
+    misnamed = {problem.name for problem in found}
+    problems = [_as_option(problem, given) for problem in found]
+    for name, look in (("device", _device_problems), ("cluster", _cluster_problems)):
+        if name not in misnamed:
+            problems += look(values[name], origins[name])
     if problems:
         raise SettingsError(problems)
+    usual = resolve_parameters(notebook, wishes.profile, params_folder=folder).values
     only = tuple(name for name in notebook.figure_ids if name in wishes.only) if wishes.only else ()
-    return Request(notebook, replace(parameters, origins=origins), resolve_device(device), only)
+    return Request(
+        notebook,
+        replace(parameters, origins=origins),
+        resolve_device(values["device"]),
+        only,
+        tuple(parameter_changes(that_count(usual), that_count(values))),
+    )
 
 
 def _profiles(notebook: Notebook) -> list[str]:
@@ -181,3 +199,22 @@ def _cluster_problems(cluster: str | None, place: str) -> list[Problem]:
     return [
         Problem(place, None, "cluster", "no such cluster", cluster, allowed, did_you_mean(cluster, known))
     ]
+
+
+def _store_problems() -> list[Problem]:
+    """A problem if the folder that COMPANION_STORE names for one's own results cannot be written to."""
+    if not os.environ.get(_STORE_VARIABLE, "").strip(os.pathsep):
+        return []
+    own = existing = store_roots()[0]
+    try:
+        while not existing.exists():
+            existing = existing.parent
+        with tempfile.TemporaryDirectory(prefix=".companion-", dir=existing):
+            return []  # permissions alone do not tell: disks are read-only or full, or map users to others
+    except OSError as error:
+        missing = "cannot be written to" if existing == own else "cannot be created"
+        message = f"the own store {missing} ({existing}: {error.strerror})"
+    allowed = (
+        f"a folder that can be created and written to; further ones, after {os.pathsep!r}, are only read"
+    )
+    return [Problem(_STORE_VARIABLE, None, None, message, str(own), allowed)]

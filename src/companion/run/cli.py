@@ -25,7 +25,10 @@ def run(
         str, typer.Option(help="Parameter files to use: smoke, laptop, night, paper …")
     ] = "laptop",
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set one parameter; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Set one parameter; repeatable. Draws into build/overridden/."
+        ),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(metavar="FIGURE", help="Draw this figure only; repeatable.")

@@ -15,6 +15,7 @@ from companion.run.execute import Manner, execute
 from companion.run.follow import audience
 from companion.run.outcome import Outcome, of_hit
 from companion.run.plan import Step, make_plan
+from companion.run.record import overridden_folder
 from companion.session.progress import duration
 from companion.settings.problems import shown_path
 
@@ -61,7 +62,12 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
         code = code or FAILED
     report.print_table(out, outcomes)
     seconds = time.monotonic() - clock
-    report.write_summary(wishes.profile, outcomes, started=started, seconds=seconds)
+    usual = [outcome for outcome in outcomes if not outcome.step.request.overridden]
+    if usual:
+        report.write_summary(wishes.profile, usual, started=started, seconds=seconds)
+    if len(usual) < len(outcomes):
+        folder = shown_path(overridden_folder(wishes.profile))
+        report.line(out, f"\nfigures and verdicts of overridden parameters: {folder}; the tracked ones stand")
     if code == INTERRUPTED:
         report.line(out, f"\ninterrupted after {duration(seconds)}; finished results are kept.")
         report.line(out, f"The same command goes on from there: {_command()}")

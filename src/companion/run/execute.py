@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from companion.run.follow import EventFile
 from companion.run.interrupts import Stop, listening, shielded
 from companion.run.outcome import Outcome, Verdicts, keep, read_verdicts, take_verdicts
-from companion.run.plan import Step
+from companion.run.plan import Request, Step
 from companion.run.process import NotebookProcess
+from companion.run.record import overridden_folder
 from companion.run.workplace import Workplace, workplace
 from companion.session import events
 from companion.session.root import project_root
@@ -29,6 +30,10 @@ class Manner:
     jobs: int = 1
     force: bool = False
     check_folder: Path | None = None
+
+    def aside(self, request: Request) -> Path | None:
+        """Folder of the figures of ``request``, where they must not take the place of the tracked ones."""
+        return self.check_folder or (overridden_folder(request.profile) if request.overridden else None)
 
 
 class Audience(Protocol):
@@ -115,7 +120,7 @@ class _Run:
             return
         if self.stop.asked:  # while the cluster started
             return
-        if self.manner.check_folder:
+        if self.manner.aside(request):
             self.verdicts_before[outcome.name] = read_verdicts(request.profile, request.name)
         sockets = self.place.sockets / str(self.started)
         self.started += 1
@@ -150,8 +155,8 @@ class _Run:
             "PYTHONHASHSEED": "0",
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         }
-        if self.manner.check_folder:
-            changed["COMPANION_FIGURES"] = str(self.manner.check_folder)
+        if folder := self.manner.aside(outcome.step.request):
+            changed["COMPANION_FIGURES"] = str(folder)
         kept = {name: value for name, value in os.environ.items() if name not in changed}
         return kept | {name: value for name, value in changed.items() if value is not None}
 

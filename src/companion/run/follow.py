@@ -57,14 +57,20 @@ def described(event: Mapping[str, Any]) -> str:
     return f"{event['label']} {event['done']}/{event['total']}{unit}{tail}"
 
 
-def _said(event: Mapping[str, Any]) -> str | None:
-    """The line that an event is worth, if any."""
-    name = event.get("notebook") or "run"
-    if event["kind"] == "message":
-        return f"{name}: {event['text'].removeprefix(name + ': ')}"
-    if event["kind"] == "result" and event.get("status") == "quarantined":
-        return f"{name}: result {event['key'][:12]} ({event['function']}) was damaged and put aside"
-    return None
+class _Sayings:
+    """The lines that events are worth, if any; that a key is waited for is said once."""
+
+    def __init__(self) -> None:
+        self._waited_for: set[str] = set()
+
+    def of(self, event: Mapping[str, Any]) -> str | None:
+        text = event.get("text", "")
+        if event["kind"] == "waiting" and text not in self._waited_for:
+            self._waited_for.add(text)
+        elif event["kind"] != "message":
+            return None
+        name = event.get("notebook") or "run"
+        return f"{name}: {text.removeprefix(name + ': ')}"
 
 
 def _ending(outcome: Outcome) -> str:
@@ -78,6 +84,7 @@ class PlainLines:
     def __init__(self, console: Console):
         self._console = console
         self._last: dict[tuple[Any, Any], float] = {}
+        self._sayings = _Sayings()
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +97,7 @@ class PlainLines:
 
     def show(self, news: Sequence[Mapping[str, Any]]) -> None:
         for event in news:
-            if (line := _said(event)) is not None:
+            if (line := self._sayings.of(event)) is not None:
                 self._print(line)
             elif event["kind"] == "progress" and self._due(event):
                 self._print(f"{event.get('notebook')}: {described(event)}")
@@ -124,6 +131,7 @@ class LiveBars:
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._sayings = _Sayings()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -138,7 +146,7 @@ class LiveBars:
     def show(self, news: Sequence[Mapping[str, Any]]) -> None:
         for event in news:
             task = self._tasks.get(event.get("notebook") or "")
-            if (line := _said(event)) is not None:
+            if (line := self._sayings.of(event)) is not None:
                 self._print(line)
             elif task is not None and event["kind"] == "cell":
                 self._progress.update(task, completed=event["done"], total=event["total"], doing="")

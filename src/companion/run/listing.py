@@ -44,7 +44,7 @@ def _state(name: str, profile: str, profiles: Sequence[str]) -> str:
     try:
         steps = make_plan(choose(Wishes([name], profile)).requests)
     except SettingsError as error:
-        return f"{len(error.problems)} problem(s) in its parameters"
+        return f"would not run: {str(error.problems[0]).splitlines()[0]}"
     return "up to date" if steps[0].hit else f"would run ({steps[0].reasons[0]})"
 
 

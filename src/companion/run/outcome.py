@@ -31,6 +31,8 @@ class Outcome:
     claims: list[str] = field(default_factory=list)
     verdicts: Verdicts = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    stopped: Path | None = None
+    """The notebook as it stopped, where it was kept."""
 
     @property
     def name(self) -> str:
@@ -94,22 +96,34 @@ def take_verdicts(outcome: Outcome, *, restore: Verdicts | None) -> None:
     if lasting is None:
         lasting = outcome.verdicts if outcome.status == "done" and not request.only else found
     if lasting != found:
-        write_json(path, lasting)
+        if lasting or restore is None:
+            write_json(path, lasting)
+        else:
+            path.unlink()  # it was not there before
 
 
 def keep(outcome: Outcome, executed: Path) -> None:
-    """Put the executed notebook in its place; a complete run gets its record.
+    """Put the executed notebook in its place; a complete run gets its record, if its parameters are the profile's.
 
     Raises OSError where the disk refuses; what was there before then stays.
     """
     request = outcome.step.request
-    failed = record.failed_path(request.profile, request.name)
+    place, failed = (
+        record.executed_path(request.profile, request.name),
+        record.failed_path(request.profile, request.name),
+    )
+    if request.overridden:
+        folder = record.overridden_folder(request.profile)
+        place, failed = folder / place.name, folder / failed.name
     if outcome.status == "failed" and executed.exists():
         write_atomically(failed, _portable(executed))
+        outcome.stopped = failed
     if outcome.status != "done":
         return
-    write_atomically(record.executed_path(request.profile, request.name), _portable(executed))
+    write_atomically(place, _portable(executed))
     failed.unlink(missing_ok=True)
+    if request.overridden:
+        return
     if _changed_meanwhile(outcome.step):
         outcome.remarks.append("code changed while it ran: it will run again next time")
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from companion.run.record import (
     Identity,
@@ -24,12 +25,17 @@ _MOST_NAMED = 4
 
 @dataclass(frozen=True)
 class Request:
-    """A notebook to bring up to date: validated parameters, resolved device kind, figures if not all."""
+    """A notebook to bring up to date: validated parameters, resolved device kind, figures if not all.
+
+    ``overridden`` says how ``--set`` changes parameters that count. Such a request is an excursion: it draws and
+    judges in a folder of its own, and what the profile stands for remains.
+    """
 
     notebook: Notebook
     parameters: Parameters
     device: str
     only: tuple[str, ...] = ()
+    overridden: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -64,6 +70,8 @@ def _step(request: Request, because: str | None) -> Step:
     record = read_record(request.profile, request.name)
     identity = identify(request.notebook, request.parameters.values, request.device, record)
     reasons = [because] if because else []
+    if request.overridden:
+        return Step(request, identity, None, (*reasons, *request.overridden))
     notes: list[str] = []
     if record is not None:
         reasons += differences(record, identity)
@@ -89,17 +97,27 @@ def differences(record: Record, identity: Identity) -> list[str]:
     reasons += _named("code of {} changed", [name for name in new if name in old and new[name] != old[name]])
     reasons += _named("code of {} is new", [name for name in new if name not in old])
     reasons += _named("code of {} is no longer used", [name for name in old if name not in new])
-    before, now = that_count(record.parameters), identity.parameters
-    for name in sorted(before.keys() | now.keys()):
-        if name not in before:
-            reasons.append(f"parameter {name} is new ({_shown(now[name])})")
-        elif name not in now:
-            reasons.append(f"parameter {name} is gone")
-        elif before[name] != now[name]:
-            reasons.append(f"parameter {name}: {_shown(before[name])} → {_shown(now[name])}")
+    reasons += parameter_changes(that_count(record.parameters), identity.parameters)
     if record.device != identity.device:
         reasons.append(f"device: {record.device} → {identity.device}")
     return reasons or ["its record is of another kind"]
+
+
+def parameter_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """A line for each parameter that came, went or changed.
+
+    >>> parameter_changes({"seed": 0, "runs": 5}, {"seed": 1, "runs": 5})
+    ['parameter seed: 0 → 1']
+    """
+    changes = []
+    for name in sorted(before.keys() | now.keys()):
+        if name not in before:
+            changes.append(f"parameter {name} is new ({_shown(now[name])})")
+        elif name not in now:
+            changes.append(f"parameter {name} is gone")
+        elif before[name] != now[name]:
+            changes.append(f"parameter {name}: {_shown(before[name])} → {_shown(now[name])}")
+    return changes
 
 
 def missing_results(keys: Mapping[str, str]) -> list[str]:

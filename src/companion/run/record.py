@@ -24,6 +24,11 @@ def runs_folder(profile: str) -> Path:
     return build_folder() / "runs" / profile
 
 
+def overridden_folder(profile: str) -> Path:
+    """Where notebooks leave figures, verdicts and themselves that ran with other parameters than the profile's."""
+    return build_folder() / "overridden" / profile
+
+
 def executed_path(profile: str, notebook: str) -> Path:
     """The executed notebook of the last complete run."""
     return runs_folder(profile) / f"{notebook}.ipynb"

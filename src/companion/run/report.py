@@ -10,7 +10,7 @@ from rich.table import Table
 
 from companion.run.outcome import Outcome
 from companion.run.plan import Step
-from companion.run.record import failed_path, runs_folder
+from companion.run.record import runs_folder
 from companion.run.verdicts import counted
 from companion.session.files import write_json
 from companion.session.progress import duration
@@ -49,9 +49,8 @@ def print_failures(console: Console, outcomes: Iterable[Outcome]) -> None:
             line(console, f"    | {text}")
         for text in failure["traceback"]:
             line(console, f"    {_COLOURS.sub('', text)}")
-        kept = failed_path(request.profile, outcome.name)
-        if kept.exists():
-            line(console, f"the notebook as it stopped: {shown_path(kept)}")
+        if outcome.stopped is not None:
+            line(console, f"the notebook as it stopped: {shown_path(outcome.stopped)}")
 
 
 def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:

@@ -8,19 +8,38 @@ from typing import Any
 from companion.claims.protocol import VERDICTS
 from companion.claims.register import merge_claims
 from companion.run.outcome import Outcome
-from companion.run.record import runs_folder
+from companion.run.record import overridden_folder, runs_folder
 from companion.session.current import figures_folder
+from companion.session.files import write_json
 from companion.session.root import project_root
 
 Entry = Mapping[str, Any]
 
 
 def merge(profile: str, outcomes: Iterable[Outcome]) -> None:
-    """Bring figures/<profile>/claims.json up to date. Raises ValueError where a file of verdicts is damaged."""
-    complete = [
+    """Bring figures/<profile>/claims.json up to date, and the verdicts on overridden parameters beside their figures.
+
+    Raises ValueError where a file of verdicts is damaged.
+    """
+    outcomes = list(outcomes)
+    usual = [outcome for outcome in outcomes if not outcome.step.request.overridden]
+    overridden = [outcome for outcome in outcomes if outcome.step.request.overridden]
+    if usual or not overridden:
+        merge_claims(runs_folder(profile), figures_folder(profile), _committed(profile), _complete(usual))
+    if overridden:
+        folder = overridden_folder(profile)
+        complete = _complete(overridden)
+        for outcome in overridden:
+            if outcome.verdicts or outcome.name in complete:
+                write_json(folder / f"{outcome.name}.claims.json", outcome.verdicts)
+        merge_claims(folder, folder, _committed(profile), complete)
+
+
+def _complete(outcomes: Iterable[Outcome]) -> list[str]:
+    """Names of the notebooks that ran from the first to the last cell."""
+    return [
         outcome.name for outcome in outcomes if outcome.status == "done" and not outcome.step.request.only
     ]
-    merge_claims(runs_folder(profile), figures_folder(profile), _committed(profile), complete)
 
 
 def _committed(profile: str) -> dict[str, dict[str, Any]] | None:

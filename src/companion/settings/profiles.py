@@ -49,19 +49,27 @@ def resolve_parameters(
 
     Raises SettingsError with all that is wrong in file and overrides together.
     """
-    schema = notebook.schema
-    values, problems = schema.defaults, []
-    values["profile"] = profile
-    origins = dict.fromkeys(schema.names, "default") | {"profile": "--profile"}
-    file_values, file_problems = _read_profile(notebook, profile, params_folder)
-    problems += file_problems
-    override_values, override_problems = _read_overrides(notebook, overrides)
-    problems += override_problems
-    for name, (value, origin) in (file_values | override_values).items():
-        values[name], origins[name] = value, origin
+    parameters, problems = read_parameters(notebook, profile, overrides, params_folder=params_folder)
     if problems:
         raise SettingsError(problems)
-    return Parameters(values, origins)
+    return parameters
+
+
+def read_parameters(
+    notebook: Notebook, profile: str, overrides: Sequence[str] = (), *, params_folder: Path
+) -> tuple[Parameters, list[Problem]]:
+    """As `resolve_parameters`, with all that is wrong beside the values instead of raised.
+
+    A parameter that a problem names keeps its value as it was given.
+    """
+    schema = notebook.schema
+    values = schema.defaults | {"profile": profile}
+    origins = dict.fromkeys(schema.names, "default") | {"profile": "--profile"}
+    file_values, file_problems = _read_profile(notebook, profile, params_folder)
+    override_values, override_problems = _read_overrides(notebook, overrides)
+    for name, (value, origin) in (file_values | override_values).items():
+        values[name], origins[name] = value, origin
+    return Parameters(values, origins), file_problems + override_problems
 
 
 def _read_profile(

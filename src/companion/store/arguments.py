@@ -29,15 +29,15 @@ def encode(value: Any, name: str) -> Any:
         return {"float": value.hex()}
     if isinstance(value, tuple | list):
         return [encode(item, f"{name}[{index}]") for index, item in enumerate(value)]
-    if isinstance(value, Mapping):
-        _require(all(isinstance(key, str) for key in value), name, "a dict whose keys are not all text")
-        return {"dict": {key: encode(item, f"{name}[{key!r}]") for key, item in sorted(value.items())}}
-    if isinstance(value, np.ndarray):
-        return _encode_array(value)
     if isinstance(value, xr.DataArray):
         value = value.to_dataset(name=value.name or "values")
     if isinstance(value, xr.Dataset):
         return {"dataset": dataset_digest(value)}
+    if isinstance(value, Mapping):  # a Dataset is one too, and was taken above
+        _require(all(isinstance(key, str) for key in value), name, "a dict whose keys are not all text")
+        return {"dict": {key: encode(item, f"{name}[{key!r}]") for key, item in sorted(value.items())}}
+    if isinstance(value, np.ndarray):
+        return _encode_array(value)
     if isinstance(value, BaseModel):
         kind = type(value)
         _require(bool(kind.model_config.get("frozen")), name, f"a {kind.__name__} that is not frozen")
@@ -60,7 +60,7 @@ def canonical(value: Any) -> Any:
         return value.item()
     if isinstance(value, tuple | list):
         return tuple(canonical(item) for item in value)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not isinstance(value, xr.Dataset):
         return {key: canonical(item) for key, item in sorted(value.items())}
     if isinstance(value, np.ndarray):
         return np.ascontiguousarray(value)

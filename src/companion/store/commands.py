@@ -1,4 +1,4 @@
-"""``store ls | show KEY | verify [--sample N] | prune [--yes]`` on the command line."""
+"""``store ls | show KEY | verify [--sample N] | prune [--older-than DAYS] [--yes]`` on the command line."""
 
 import json
 import time
@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from companion.store import upkeep
+from companion.store import pruning, upkeep
 from companion.store.arguments import readable
-from companion.store.artefacts import Address, all_results, read_manifest, read_result, store_roots
+from companion.store.artefacts import Address, DamagedResult, all_results, read_result, store_roots
 
 app = typer.Typer(help="Look after the stored results.", no_args_is_help=True, add_completion=False)
 _console = Console(soft_wrap=True, highlight=False)
@@ -22,13 +22,19 @@ def list_results(
 ) -> None:
     """List the results: key, function, size, cost, who made them and when."""
     table = Table("key", "function", "size", "seconds", "made by", "at", box=None)
-    total = 0
+    total, damaged = 0, 0
     for root in store_roots():
         for address, folder in all_results(root):
             if function not in address.function:
                 continue
-            manifest, size = read_manifest(folder), upkeep.size(folder)
+            size = pruning.size(folder)
             total += size
+            try:
+                manifest = upkeep.whole_manifest(folder)
+            except DamagedResult:
+                damaged += 1
+                table.add_row(address.key[:12], address.function, _bytes(size), "", "damaged manifest", "")
+                continue
             made = time.strftime("%Y-%m-%d %H:%M", time.localtime(manifest["made"]["time"]))
             cost = f"{manifest['cost']['wall_seconds']:.2f}"
             table.add_row(
@@ -36,6 +42,10 @@ def list_results(
             )
     _console.print(table)
     _console.print(f"{table.row_count} results, {_bytes(total)}, in {', '.join(map(str, store_roots()))}")
+    if damaged:
+        _console.print(
+            f"{damaged} damaged: `store verify` says how; a run that needs them computes them again"
+        )
 
 
 @app.command()
@@ -44,10 +54,14 @@ def show(key: Annotated[str, typer.Argument(help="A key, or its first characters
     address = _one_result(key)
     folder = address.find()
     assert folder is not None
-    manifest = read_manifest(folder)
+    try:
+        manifest, dataset = upkeep.whole_manifest(folder), read_result(folder)
+    except DamagedResult as problem:
+        typer.echo(f"store show: {problem}", err=True)
+        raise typer.Exit(1) from None
     manifest["arguments"] = {name: readable(form) for name, form in manifest["arguments"].items()}
     _console.print_json(json.dumps(manifest))
-    _console.print(read_result(folder))
+    _console.print(dataset)
 
 
 @app.command()
@@ -68,17 +82,25 @@ def verify(
 @app.command()
 def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete, instead of only listing.")] = False,
+    older_than: Annotated[
+        float, typer.Option(min=0, metavar="DAYS", help="Spare results and checkpoints younger than this.")
+    ] = pruning.SPARED_DAYS,
 ) -> None:
     """List (and with --yes delete) results that no figure and no run uses, and what kills left behind."""
-    folders = upkeep.prunable()
-    freed = sum(map(upkeep.size, folders))
-    for folder in folders:
-        _console.print(f"{folder.parent.name}/{folder.name}  {_bytes(upkeep.size(folder))}")
+    found = pruning.prunable(older_than)
+    sizes = {folder: pruning.size(folder) for folder in found.folders}
+    for remark in found.remarks:
+        _console.print(remark)
+    for folder, size in sizes.items():
+        _console.print(f"{folder.parent.name}/{folder.name}  {_bytes(size)}")
+    counted = f"{len(sizes)} folders, {_bytes(sum(sizes.values()))}"
     if yes:
-        upkeep.remove(folders)
-    _console.print(
-        f"{len(folders)} folders, {_bytes(freed)}: " + ("deleted" if yes else "add --yes to delete them")
-    )
+        gone = pruning.remove(found.folders)
+        counted = f"{len(gone)} folders, {_bytes(sum(sizes[folder] for folder in gone))}"
+    _console.print(f"{counted}: {'deleted' if yes else 'add --yes to delete them'}")
+    if found.spared:
+        reasons = "; ".join(f"{number} {reason}" for reason, number in sorted(found.spared.items()))
+        _console.print(f"spared {found.spared.total()}: {reasons} (--older-than DAYS sets the age)")
 
 
 def _one_result(key: str) -> Address:
