@@ -93,6 +93,7 @@ def _stack(axes: Axes, part: xr.Dataset, runs: int) -> None:
     centre = 100 * part.spurious.values / part.converged.values
     simulation_points(axes, places, centre, lower, upper, color=GREY, markersize=0)
     axes.set_xticks(places, [str(size) for size in part.teachers.values])
+    axes.set_xlim(-0.6, len(places) - 0.4)
     axes.set_ylim(0, 100)
 
 
@@ -113,7 +114,15 @@ def family_table(table: xr.Dataset) -> Figure:
             face = PALETTE[colour] if bool(table.is_minimum.values[row]) else "white"
             loss = float(table.loss.values[row])
             axes.plot(loss, value, marker, color=PALETTE[colour], markerfacecolor=face, markeredgewidth=0.7)
-            axes.annotate(name, (loss, value), (0, 4), textcoords="offset points", fontsize=5, ha="center")
+            beside = name.startswith("II")  # these crowd: their names stand at their right
+            axes.annotate(
+                name,
+                (loss, value),
+                (4, -2) if beside else (0, 4),
+                textcoords="offset points",
+                fontsize=5,
+                ha="left" if beside else "center",
+            )
         axes.axhline(0, color=GREY, linewidth=0.6, linestyle=(0, (4, 2)), zorder=1.0)
         axes.set_xlabel(axis_label(table.loss))
         axes.set_ylabel(axis_label(variable))
@@ -134,7 +143,7 @@ def start_dependence(dependence: xr.Dataset) -> Figure:
         (dependence.isel(setting=slice(0, first)), "dimension"),
         (dependence.isel(setting=slice(first, None)), "scale"),
     )
-    colour = shades(1)[0]
+    colour, highest = shades(1)[0], 0.0
     for axes, (part, name) in zip(panels, parts, strict=True):
         bounds = [
             wilson_interval(int(spurious), int(converged))
@@ -146,7 +155,8 @@ def start_dependence(dependence: xr.Dataset) -> Figure:
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(axis_label(part[name]))
-        axes.set_ylim(0, None)
+        highest = max(highest, float(upper.max()))
+    panels[0].set_ylim(0, 1.1 * highest)
     panels[0].set_ylabel(f"spurious runs (%), $K={int(dependence.attrs['students'])}$")
     letter_panels(panels)
     return drawing
