@@ -29,6 +29,7 @@ import companion.session
 from companion.claims import relu_landscape as claims
 from companion.claims.register import record, table
 from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.explore.relu_landscape import explorer
 from companion.figures import relu_landscape as figures
 from companion.figures.save import save
 from companion.settings.types import Cluster, Count, Counts, Device, Positive, Profile, Seed
@@ -125,3 +126,11 @@ record(claims.stability_windows(stability), claims.STABILITY_WINDOWS)
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# Choose a size, a family, and a random start: overlaps, spectrum in $d=1000$, and one descent against the families.
+
+# %%
+explorer()

@@ -1,0 +1,110 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Do spurious minima attract one-pass learning?
+#
+# Stochastic gradient descent that sees every example once is, in large dimension, a flow of the overlaps of students
+# and teachers. Are the minima of the loss the points where this flow ends, and what do finite steps change
+# ([arXiv:2604.09412](https://arxiv.org/abs/2604.09412))?
+
+# %%
+import companion.session
+from companion.claims import relu_dynamics as claims
+from companion.claims.register import record, table
+from companion.figures import relu_dynamics as figures
+from companion.figures.save import save
+from companion.settings.types import Cluster, Count, Counts, Device, Positive, Positives, Profile, Seed
+from companion.studies import relu_dynamics as study
+
+# %% tags=["parameters"]
+profile: Profile = "laptop"  # parameter file that these values come from
+device: Device = "auto"  # where tensors live; this notebook computes on the CPU
+cluster: Cluster = "local"  # who works on the blocks of a sweep
+seed: Seed = 0  # root of the starts and of the examples that the chain draws
+students: Counts = [2, 3]  # students K of each trajectory
+learning_rates: Positives = [0.8, 0.2]  # step size of each trajectory
+durations: Positives = [60.0, 100.0]  # length of each trajectory, in steps / d
+teachers: Count = 2  # teacher units M of the trajectories
+dimensions: Counts = [100, 1000, 10000]  # input dimensions d of the chain
+runs: Count = 20  # runs of the chain for each dimension
+attractor_students: Count = 7  # size K = M of the minimum that learning is to stay near
+attractor_rates: Positives = [0.02, 0.05, 0.1, 0.2, 0.3]  # step sizes there
+largest_rate: Positive = 0.38  # largest step size of the curve; the state ceases to exist at .474
+curve_points: Count = 20  # points of the curve
+attractor_dimension: Count = 1000  # dimension of the chain started in the stationary state
+attractor_runs: Count = 8  # runs of this chain for each step size
+spectrum_students: Counts = [5, 6, 7]  # sizes K = M whose linearisation is compared with the Hessian
+
+# %%
+run = companion.session.here("p1_relu_dynamics", locals())
+run
+
+# %% [markdown]
+# ## Does learning follow a flow?
+#
+# With one fresh example for each step and time counted in steps $/d$, the overlaps $Q=WW^\top$, $R=WV^\top$ obey
+# $$\dot R=-\eta(AR-BT),\qquad \dot Q=-\eta(AQ+QA-BR^\top-RB^\top)+\eta^2N$$
+# for $d\to\infty$, where $\nabla L=AW-BV$ and $N$ is what the finite size of a step adds. At finite $d$ the overlaps
+# are a Markov chain, which we simulate exactly from one start shared by all curves.
+
+# %% tags=["p1_f6_trajectories"]
+paths = study.trajectories(students, learning_rates, durations, teachers, dimensions, runs, seed)
+save("p1_f6_trajectories", figures.trajectories, paths)
+
+# %% [markdown]
+# The chain settles on the flow with noise, not on gradient flow: at $\eta=.8$ the two losses come to differ by tens of
+# times. What remains at $d=100$ is the time of leaving the plateau, on which the students are alike: it scatters, and
+# for $K=3$ it also comes earlier.
+
+# %% [markdown]
+# ## Where does learning come to rest?
+#
+# Without noise each minimum is an attractive fixed point. With it, students gain a part across the span of the
+# teachers, $S=Q-RT^{-1}R^\top$, and to first order in $\eta$
+# $$S=\eta\,\mathcal S,\quad A\mathcal S+\mathcal SA=N,\qquad L=L_0+\tfrac{\eta}{4}\,\mathrm{tr}\,N .$$
+
+# %% tags=["p1_f8_attractors"]
+states = study.attractors(
+    attractor_students,
+    attractor_rates,
+    largest_rate,
+    curve_points,
+    attractor_dimension,
+    attractor_runs,
+    seed,
+)
+save("p1_f8_attractors", figures.attractors, states)
+
+# %% [markdown]
+# The minimum is the place of rest for $\eta\to0$ only. At $\eta=.3$ the loss is shifted 2.5 times as far as the linear
+# law says, yet this state is still stable: what fails is the law, not the attractor.
+
+# %% tags=["p1_f8_attractors"]
+spectra = study.linearisation(spectrum_students, 1.0)
+record(claims.sgd_attractor(spectra, states), claims.SGD_ATTRACTOR)
+
+# %% [markdown]
+# ## Appendix: does the Hessian say it all?
+#
+# The flow has $KM+K(K+1)/2$ coordinates; near a critical point they relax with the eigenvalues of the Hessian inside
+# the span and with the sums of two eigenvalues of $A$:
+# $$\mathrm{spec}\,J=-\eta\,\{\mathrm{eig}\,H_\parallel\}\cup-\eta\,\{a_i+a_j:\,i\leq j\}.$$
+
+# %% tags=["p1_f7_linearisation"]
+save("p1_f7_linearisation", figures.linearisation, spectra)
+
+# %% [markdown]
+# They agree to rounding. At $K=5$ some eigenvalues are positive: I(1) is a saddle there, and learning leaves it; from
+# $K=6$ on all are negative.
+
+# %% [markdown]
+# ## What was claimed, and what we find
+
+# %%
+table()

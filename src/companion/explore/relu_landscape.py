@@ -1,0 +1,124 @@
+"""Explorer of the ReLU landscape: choose a size and a family, see its overlaps, spectrum and a descent."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+
+from companion.figures.marks import theory_line
+from companion.figures.style import DIVERGING, GREY, PALETTE, figure, styled
+from companion.theory.relu_landscape import Minimum, hessian_spectrum, known_families
+from companion.training.descent import initial_weights
+from companion.training.relu_decay import logarithmic_steps, loss_curve
+
+if TYPE_CHECKING:
+    from ipywidgets import Widget
+
+LARGEST_TEACHERS = 20
+_STEPS = 5000
+_DIMENSION = 1000
+
+
+def listed(teachers: int, surplus: int) -> dict[str, Minimum]:
+    """The families at M = ``teachers``, K = M + ``surplus``, by name, in the order of their loss."""
+    return {minimum.name: minimum for minimum in known_families(teachers + surplus, teachers)}
+
+
+@styled()
+def view(teachers: int, surplus: int, name: str, start: int) -> Figure:
+    """Overlaps R and Q and the spectrum (d = 1000) of one family; losses of one descent from random weights.
+
+    ``start`` is the index of the random start. Raises ValueError for a family that is not listed there.
+    """
+    families = listed(teachers, surplus)
+    if name not in families:
+        raise ValueError(f"name: given {name!r}; allowed at this size: {', '.join(families)}")
+    drawing, panels = figure("text", height=1.9, ncols=4, width_ratios=[1, 1, 1.2, 1.4])
+    minimum = families[name]
+    _overlaps(panels[0], minimum.weights, "$R_{km}$")
+    _overlaps(panels[1], minimum.weights @ minimum.weights.T, "$Q_{kl}$")
+    _spectrum(panels[2], minimum)
+    _descent(panels[3], families, name, teachers, start)
+    state = "minimum" if minimum.is_minimum else "saddle"
+    drawing.suptitle(f"{name}, $K={minimum.students}$, $M={teachers}$: $L={minimum.loss:.6f}$, a {state}")
+    return drawing
+
+
+def _overlaps(axes: Axes, values: np.ndarray, title: str) -> None:
+    axes.imshow(values, cmap=DIVERGING, norm=TwoSlopeNorm(0.0, vmin=-1.1, vmax=1.1))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(title)
+
+
+def _spectrum(axes: Axes, minimum: Minimum) -> None:
+    found = hessian_spectrum(minimum.weights, np.eye(minimum.teachers), _DIMENSION)
+    for values, colour, label in (
+        (found.in_span, PALETTE["blue"], r"$H_\parallel$"),
+        (found.transverse, PALETTE["vermilion"], "$A$"),
+    ):
+        axes.plot(np.linspace(0, 1, values.size), values, ".", color=colour, markersize=2, label=label)
+    axes.axhline(0, color=GREY, linewidth=0.5)
+    axes.set_xlabel("rank of eigenvalue")
+    axes.set_title("eigenvalues")
+    axes.legend()
+
+
+def _descent(axes: Axes, families: dict[str, Minimum], name: str, teachers: int, start: int) -> None:
+    students = next(iter(families.values())).students
+    weights = initial_weights(students, teachers, [start], seed=0)
+    steps = logarithmic_steps(_STEPS, 24)
+    curve = loss_curve(weights, np.eye(teachers), steps)
+    theory_line(axes, steps, curve.loss[0], color=PALETTE["ink"])
+    for other, minimum in families.items():
+        chosen = other == name
+        axes.axhline(
+            minimum.loss,
+            color=PALETTE["vermilion"] if chosen else GREY,
+            linewidth=0.9 if chosen else 0.4,
+            linestyle="--",
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(1e-4, None)
+    axes.set_xlabel("steps")
+    axes.set_title(f"loss of descent {start}")
+
+
+def explorer() -> "Widget | str":
+    """Controls for `view`: teachers, students more than teachers, family, random start.
+
+    In a batch run, where nobody can move a slider, a line that says where to find it.
+    """
+    if os.environ.get("COMPANION_RUN"):
+        return "The explorer opens in JupyterLab: make lab."
+    import ipywidgets as widgets
+
+    teachers = widgets.IntSlider(10, min=6, max=LARGEST_TEACHERS, description="teachers M")
+    surplus = widgets.ToggleButtons(options=[("K = M", 0), ("K = M + 1", 1)], description="students")
+    name = widgets.Dropdown(options=list(listed(10, 0)), description="family")
+    start = widgets.IntSlider(0, min=0, max=99, description="start")
+    screen = widgets.Output()
+
+    def refill(_: Any = None) -> None:
+        options = list(listed(teachers.value, int(surplus.value or 0)))
+        before = name.value
+        name.options = options
+        name.value = before if before in options else options[0]
+
+    def redraw(_: Any = None) -> None:
+        from IPython.display import clear_output, display
+
+        with screen:
+            clear_output(wait=True)
+            display(view(teachers.value, int(surplus.value or 0), str(name.value), start.value))
+
+    for control in (teachers, surplus):
+        control.observe(refill, "value")
+    for control in (teachers, surplus, name, start):
+        control.observe(redraw, "value")
+    redraw()
+    return widgets.VBox([widgets.HBox([teachers, surplus]), widgets.HBox([name, start]), screen])
