@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 
 from companion.session import current, root
 from companion.store import fingerprint
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Tests of Ctrl-C mean it, also where pytest runs in the background of a shell.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
