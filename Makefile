@@ -12,7 +12,7 @@ figures: install
 	$(BIN)/python run_all.py --jobs $(JOBS)
 
 smoke: install
-	$(BIN)/python run_all.py --profile smoke --jobs $(JOBS)
+	$(BIN)/python run_all.py --profile smoke --jobs 2
 
 test: install
 	$(BIN)/python -m pytest -m "not faults and not slurm and not browser"
