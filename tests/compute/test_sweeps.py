@@ -119,7 +119,7 @@ def test_an_empty_sweep_is_refused(study, number, block):
 
 def test_a_plain_function_is_refused(study):
     with pytest.raises(TypeError, match="not a @stored function"):
-        sweep(len, conditions(3), block=1)  # type: ignore[arg-type]
+        sweep(len, conditions(3), block=1)
 
 
 def test_an_unknown_cluster_is_refused_with_what_is_allowed(project):

@@ -33,7 +33,7 @@ def verdict(notebook: str = "tiny", said: str = "holds") -> dict[str, str]:
 
 def outcome(status: str = "done", only: tuple[str, ...] = (), **verdicts: dict[str, str]) -> Outcome:
     step = SimpleNamespace(request=SimpleNamespace(name="tiny", only=only))
-    return Outcome(step, status, verdicts=verdicts or {"tiny_c1_grows": verdict()})  # type: ignore[arg-type]
+    return Outcome(step, status, verdicts=verdicts or {"tiny_c1_grows": verdict()})
 
 
 def report(capsys: pytest.CaptureFixture[str], *outcomes: Outcome) -> tuple[bool, str]:

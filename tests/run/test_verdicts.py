@@ -29,7 +29,7 @@ def test_strict_refuses_surprises_and_missing_numbers(entry, refused: bool):
 
 def outcome(status: str, verdict: str = "holds", *, unexpected: bool = False) -> Outcome:
     entry = {"verdict": verdict, "unexpected": unexpected, "decides": True}
-    return Outcome(None, status, verdicts={"tiny_c1_grows": entry})  # type: ignore[arg-type]
+    return Outcome(None, status, verdicts={"tiny_c1_grows": entry})
 
 
 def test_exit_codes_by_what_weighs_most():

@@ -128,6 +128,7 @@ def _execute(spec: Spec, guard: _Guard) -> None:
     _prepare_environment(Path(spec.sockets))
     import papermill
     from jupyter_client.manager import AsyncKernelManager
+    from jupyter_client.provisioning.local_provisioner import LocalProvisioner
     from traitlets.config import Config
 
     class Kernel(AsyncKernelManager):
@@ -135,7 +136,8 @@ def _execute(spec: Spec, guard: _Guard) -> None:
 
         async def _async_launch_kernel(self, kernel_cmd: list[str], **named: Any) -> None:
             await super()._async_launch_kernel(kernel_cmd, **named)
-            guard.kernel_started(self.provisioner.pid)  # type: ignore[union-attr]
+            if isinstance(self.provisioner, LocalProvisioner) and self.provisioner.pid is not None:
+                guard.kernel_started(self.provisioner.pid)
 
     node = read_node(Path(spec.path))
     if spec.kept_cells is not None:
