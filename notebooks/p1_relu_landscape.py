@@ -41,11 +41,13 @@ profile: Profile = "laptop"  # parameter file that these values come from
 device: Device = "auto"  # where tensors live; this notebook computes on the CPU
 cluster: Cluster = "local"  # who works on the blocks of a sweep
 seed: Seed = 0  # root of the random starts shown in the figures
-students: Counts = [6, 8, 10]  # sizes K = M of the loss histogram
-initialisations: Count = 1000  # random starts at each of these sizes
-overlap_students: Count = 10  # size at which the overlap matrices are shown
+students: Counts = [6, 8, 10, 17]  # sizes K = M of the loss histogram
+initialisations: Counts = [1000, 1000, 500, 200]  # random starts at each of these sizes
+overlap_students: Count = 10  # size K = M at which the overlap matrices are shown
+wider_students: Count = 15  # size K = M + 1 at which those of families S and X are shown
 largest_spectrum: Count = 20  # largest K whose full Hessian is diagonalised
 largest_students: Count = 10000  # largest K of the reduced equations
+largest_stability: Count = 200  # largest K, real, up to which smallest eigenvalues are drawn
 claim_students: Counts = [10, 12]  # sizes K = M on which the claim about discrete minima is judged
 claim_initialisations: Count = 200  # random starts at each of them
 regime_students: Count = 19  # a size at which three-block children of the families appear
@@ -90,16 +92,19 @@ record(claims.discrete_minima(matches), claims.DISCRETE_MINIMA)
 #
 # One representative of each family, students and teacher units permuted to block form. An aligned student
 # ($R_{kk}\approx1$) has found its unit. A flipped one points *away* from its unit and leans on all the others:
-# the sum of the aligned students makes up for the direction that it misses.
+# the sum of the aligned students makes up for the direction that it misses. At $K=M+1$ the spare student shares the
+# flipped role (S) or averages the flipped units' teachers (X).
 
 # %% tags=["p1_f2_overlap_matrices"]
-overlaps = families.family_overlaps(overlap_students)
+overlaps = families.family_overlaps(overlap_students, wider_students)
 save("p1_f2_overlap_matrices", figures.overlap_matrices, overlaps)
 
 # %% [markdown]
 # ## How bad they are, and how it scales
 #
-# In the block ansatz the loss costs the same at any width, so families can be followed to $K=10^4$.
+# In the block ansatz sizes enter as numbers: the loss costs the same at any width, even at a real one, so families
+# can be followed to very large $K$ and their changes of stability placed exactly (a solid line is a minimum, a dotted one
+# a saddle).
 # Family I costs a constant per flipped unit and vanishes, $K L/p\to\frac12-\frac{2}{\pi^2}$. Family II($K$), where
 # every unit is flipped, keeps a loss of order one, $L\to\frac12-\frac1\pi$.
 
@@ -112,10 +117,12 @@ save("p1_f3_loss_against_width", figures.loss_against_width, widths)
 #
 # In $d$ dimensions the spectrum of the Hessian consists of its $KM$ eigenvalues inside the teacher's span and of
 # the $K$ eigenvalues of $A$, each $d-M$ times. So one small computation decides stability at any $d$: a family is a
-# minimum where both curves are positive. Each I($p$) is born a saddle and turns into a minimum at its own width.
+# minimum where both curves are positive. Each I($p$) is born a saddle and turns into a minimum at its own width;
+# II(6) and II(7) lose their stability again, to children with three blocks. At $K=M+1$ the same happens later and
+# stays weaker: the eigenvalues of S and X remain several times below those of I.
 
 # %% tags=["p1_f4_stability"]
-stability = families.stability(largest_spectrum)
+stability = families.stability(largest_spectrum, largest_stability)
 save("p1_f4_stability", figures.stability, stability)
 
 # %% tags=["p1_f4_stability"]

@@ -60,9 +60,11 @@ def test_census_names_the_wrong_argument(project, arguments, named):
 @pytest.mark.parametrize(
     ("study", "named"),
     [
-        (lambda: relu_landscape.loss_histogram([5, 8], 5, 0), "students"),
+        (lambda: relu_landscape.loss_histogram([5, 8], [5, 5], 0), "students"),
+        (lambda: relu_landscape.loss_histogram([6, 8], [5], 0), "initialisations"),
         (lambda: relu_landscape.basin_census(6, 6, 5, 0, dimension=0), "dimension"),
-        (lambda: relu_families.family_overlaps(3), "students"),
+        (lambda: relu_families.family_overlaps(3, 8), "students"),
+        (lambda: relu_families.family_overlaps(8, 6), "wider_students"),
         (lambda: relu_families.losses_against_width(20, 10), "largest_students"),
     ],
 )
@@ -80,16 +82,38 @@ def test_unpolished_endpoints_match_in_loss_but_not_in_blocks(project):
 
 
 def test_family_tables_agree_with_the_loss_of_the_weights(project):
-    overlaps = relu_families.family_overlaps(8)
-    assert overlaps.family.values.tolist() == ["I(1)", "I(2)", "I(3)", "II(6)", "II(8)"]
+    overlaps = relu_families.family_overlaps(8, 15)
+    assert overlaps.family.values.tolist() == ["I(1)", "I(2)", "I(3)", "II(6)", "II(8)", "S(1)", "X(4)"]
     for index in range(overlaps.sizes["family"]):
         member = overlaps.isel(family=index)
-        assert population_loss(member.teacher_overlap.values, np.eye(8)) == pytest.approx(float(member.loss))
+        students, teachers = int(member.students), int(member.teachers)
+        weights = member.teacher_overlap.values[:students, :teachers]
+        assert population_loss(weights, np.eye(teachers)) == pytest.approx(float(member.loss))
+        assert np.isfinite(member.student_overlap.values).sum() == students**2
 
 
-def test_widths_table_joins_full_and_reduced_computation(project):
-    widths = relu_families.losses_against_width(8, 100)
-    assert widths.stable.sel(family="I(1)", students=[5, 6]).values.tolist() == [0, 1]
-    assert (widths.stable.sel(students=widths.students > 8) == -1).all()
-    assert np.isnan(widths.loss.sel(family="II(6)", students=5))
-    assert float(widths.scaled_loss.sel(family="I(1)", students=100)) == pytest.approx(0.27417, abs=5e-6)
+def test_real_widths_agree_with_the_full_hessian_at_whole_ones(project):
+    widths = relu_families.losses_against_width(10, 100)
+    common = [size for size in range(4, 11) if size in widths.width.values]
+    assert len(common) == 7
+    for family_name in ("I(1)", "I(3)", "II(K)"):
+        by_symmetry = widths.least.sel(family=family_name, width=common)
+        by_hessian = widths.stable.sel(family=family_name)
+        np.testing.assert_array_equal(by_symmetry.values > 0, by_hessian.values == 1)
+        np.testing.assert_allclose(
+            widths.loss.sel(family=family_name, width=common),
+            widths.whole_loss.sel(family=family_name),
+            atol=1e-12,
+        )
+    assert np.isnan(widths.loss.sel(family="II(6)", width=5))
+    assert float(widths.scaled_loss.sel(family="I(1)", width=100)) == pytest.approx(0.27417, abs=5e-6)
+
+
+def test_stability_of_the_wider_families_comes_with_its_crossings(project):
+    spectrum = relu_families.stability(8, 30)
+    crossings = {
+        str(name): spectrum.crossing.sel(branch=name).values[0] for name in ("S(1)", "X(4)", "II(6)")
+    }
+    assert crossings == pytest.approx({"S(1)": 7.6654, "X(4)": 14.6771, "II(6)": 17.0052}, abs=1e-4)
+    at_fifteen = float(spectrum.branch_hessian_min.sel(branch="X(4)", width=15))
+    assert at_fifteen == pytest.approx(0.000693, abs=1e-6)

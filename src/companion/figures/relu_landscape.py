@@ -1,14 +1,12 @@
 """Figures of the landscape of two-layer ReLU networks: stored datasets in, Figure out."""
 
-from typing import Literal
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from companion.figures.described import described
 from companion.figures.marks import guide, letter_panels, theory_line
@@ -22,6 +20,11 @@ _COLOURS = {
     "II(6)": PALETTE["plum"],
     "II(7)": PALETTE["sky"],
     "II(K)": PALETTE["ink"],
+    "S(1)": PALETTE["blue"],
+    "S(2)": PALETTE["vermilion"],
+    "X(3)": PALETTE["green"],
+    "X(4)": PALETTE["orange"],
+    "X(5)": PALETTE["plum"],
 }
 _SHAPES = {"I(1)": "o", "I(2)": "s", "I(3)": "^", "I(4)": "v", "II(6)": "D", "II(7)": "P", "II(K)": "h"}
 _BINS = 90
@@ -38,7 +41,7 @@ _BINS = 90
 def loss_histogram(histogram: xr.Dataset) -> Figure:
     """Endpoint losses of gradient descent, one panel per size, families as dashed lines."""
     sizes = np.unique(histogram.run_students)
-    columns = min(3, len(sizes))
+    columns = len(sizes) if len(sizes) <= 3 else 2 if len(sizes) == 4 else 3
     rows = -(-len(sizes) // columns)
     drawing, grid = figure(
         "text", height=0.35 + 1.75 * rows, nrows=rows, ncols=columns, sharey=True, squeeze=False
@@ -111,32 +114,36 @@ def _draw_family_lines(axes: Axes, lines: xr.Dataset) -> None:
 
 @described(
     title="Overlap matrices of the families",
-    caption="Overlaps $R=WV^\\top$ with the teacher (top) and $Q=WW^\\top$ among students (bottom) at the critical "
-    "points of five families at $K=M$. Rows and columns are permuted to block form; aligned "
-    "units come first.",
+    caption="Overlaps $R=WV^\\top$ with the teacher (top) and $Q=WW^\\top$ among students (bottom) at "
+    "representatives of the families at $K=M$, and of S and X at $K=M+1$. Rows and columns are permuted to block "
+    "form; aligned units come first.",
     equation=r"A(Q,R)\,R=B(Q,R)\,T",
 )
 def overlap_matrices(overlaps: xr.Dataset) -> Figure:
     """Heat maps of R = W Vᵀ (top) and Q = W Wᵀ (bottom), one column per family."""
     names = [str(name) for name in overlaps.family.values]
-    drawing, grid = figure("text", height=2.9, nrows=2, ncols=len(names), squeeze=False)
+    drawing, grid = figure("text", height=2.5, nrows=2, ncols=len(names), squeeze=False)
     norm = TwoSlopeNorm(0.0, vmin=-1.1, vmax=1.1)
     image = None
     for column, name in enumerate(names):
         member = overlaps.isel(family=column)
-        for row, variable in enumerate((member.teacher_overlap, member.student_overlap)):
+        students, teachers = int(member.students), int(member.teachers)
+        teacher_overlap = member.teacher_overlap.values[:students, :teachers]
+        student_overlap = member.student_overlap.values[:students, :students]
+        for row, values in enumerate((teacher_overlap, student_overlap)):
             axes = grid[row, column]
-            image = axes.imshow(variable.values, cmap=DIVERGING, norm=norm, interpolation="nearest")
+            image = axes.imshow(values, cmap=DIVERGING, norm=norm, interpolation="nearest")
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_visible(True)
-            aligned = len(variable) - int(member.flipped) - 0.5
-            if aligned > 0:
-                axes.axhline(aligned, color=PALETTE["ink"], linewidth=0.4)
-                axes.axvline(aligned, color=PALETTE["ink"], linewidth=0.4)
+            aligned = int(member.aligned)
+            if aligned < students:
+                axes.axhline(aligned - 0.5, color=PALETTE["ink"], linewidth=0.4)
+                axes.axvline(aligned - 0.5, color=PALETTE["ink"], linewidth=0.4)
             axes.set_xlabel("teacher $m$" if row == 0 else "student $l$", fontsize=7)
+        size = f"$K={students}$" if students == teachers else f"$K={students}$, $M={teachers}$"
         state = "" if bool(member.is_minimum) else " (saddle)"
-        grid[0, column].set_title(f"{name}{state}\n$L={float(member.loss):.4f}$")
+        grid[0, column].set_title(f"{name}{state}\n{size}\n$L={float(member.loss):.4f}$", fontsize=7)
     for row, variable in enumerate((overlaps.teacher_overlap, overlaps.student_overlap)):
         grid[row, 0].set_ylabel(f"{axis_label(variable)}\nstudent $k$")
     assert image is not None
@@ -146,45 +153,55 @@ def overlap_matrices(overlaps: xr.Dataset) -> Figure:
 
 @described(
     title="Loss of the families against width",
-    caption="(a) Loss against $K=M$; filled markers are minima, hollow ones saddles (full Hessian), lines come from "
-    "the reduced equations. (b) Loss per flipped unit of family I, times $K$. Dashed: the limits.",
+    caption="(a) Loss against $K=M$, whole and real. Solid lines are minima, dotted ones saddles, by the symmetry "
+    "types of the Hessian at real $K$; filled (minima) and hollow (saddles) markers by the full Hessian at whole $K$. "
+    "(b) Loss per flipped unit of family I, times $K$. Dashed: the limits.",
     equation=r"K\,L_{I(p)}/p\to\frac{1}{2}-\frac{2}{\pi^2},\qquad L_{II(K)}\to\frac{1}{2}-\frac{1}{\pi}",
 )
 def loss_against_width(widths: xr.Dataset) -> Figure:
     """Losses of the families against K (left), and K L / p of family I with its limit (right)."""
     drawing, (left, right) = figure("text", height=2.4, ncols=2)
-    for name in widths.family.values:
+    for name in map(str, widths.family.values):
         member = widths.sel(family=name)
-        _draw_family(left, member, member.loss, str(name))
-        if str(name).startswith("I("):
-            _draw_family(right, member, member.scaled_loss, str(name))
+        _bifurcation(left, member, member.loss, _COLOURS[name])
+        for stable, face in ((1, _COLOURS[name]), (0, "white")):
+            chosen = member.stable.values == stable
+            _mark(left, member.students.values[chosen], member.whole_loss.values[chosen], name, face)
+        if name.startswith("I("):
+            _bifurcation(right, member, member.scaled_loss, _COLOURS[name])
     left.set_yscale("log")
     left.set_ylabel(axis_label(widths.loss))
     right.set_ylabel(axis_label(widths.scaled_loss))
     guide(left, y=widths.attrs["limit_loss_II"], text=r"$\frac{1}{2}-\frac{1}{\pi}$")
     guide(right, y=widths.attrs["limit_scaled_loss_I"], text=r"$\frac{1}{2}-\frac{2}{\pi^2}$")
     for axes in (left, right):
-        axes.set_xscale("log")
-        axes.set_xlabel(axis_label(widths.students))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    _name_families(left, widths.family, loc="lower left")
+        _width_axis(axes, axis_label(widths.students))
+    left.legend(handles=_handles(widths.family), loc="lower left", ncols=2)
     letter_panels((left, right))
     return drawing
 
 
-def _draw_family(axes: Axes, member: xr.Dataset, values: xr.DataArray, name: str) -> None:
-    """The reduced equations as a line; minima filled and saddles hollow where the Hessian was computed."""
-    theory_line(axes, member.students, values, color=_COLOURS[name])
-    for stable, face in ((1, _COLOURS[name]), (0, "white")):
-        chosen = member.stable.values == stable
-        _mark(axes, member.students.values[chosen], values.values[chosen], name, face)
+def _bifurcation(axes: Axes, member: xr.Dataset, values: xr.DataArray, colour: str) -> None:
+    """A branch at real widths, solid where it is a minimum and dotted where it is a saddle."""
+    width, height, stable = member.width.values, values.values, member.least.values > 0
+    changed = stable[1:] != stable[:-1]
+    for chosen, dashes in ((stable, "-"), (~stable, (0, (1, 1.2)))):
+        # Both sides of a change belong to the line that ends there, so that no gap is left.
+        reached = chosen.copy()
+        reached[1:] |= changed & chosen[:-1]
+        theory_line(axes, width, np.where(reached, height, np.nan), color=colour, linestyle=dashes)
 
 
-def _name_families(axes: Axes, families: xr.DataArray, loc: Literal["lower left", "lower right"]) -> None:
-    """A legend with each family's line and marker."""
+def _width_axis(axes: Axes, label: str) -> None:
+    axes.set_xscale("log")
+    axes.set_xlabel(label)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _handles(families: xr.DataArray) -> list[Line2D]:
+    """Each family's line and marker, for a legend."""
     names = [str(name) for name in families.values]
-    handles = [Line2D([], [], color=_COLOURS[name], marker=_SHAPES[name], label=name) for name in names]
-    axes.legend(handles=handles, loc=loc, ncols=2)
+    return [Line2D([], [], color=_COLOURS[name], marker=_SHAPES.get(name, ""), label=name) for name in names]
 
 
 def _mark(axes: Axes, x: np.ndarray, y: np.ndarray, name: str, face: str) -> None:
@@ -202,41 +219,40 @@ def _mark(axes: Axes, x: np.ndarray, y: np.ndarray, name: str, face: str) -> Non
 
 @described(
     title="Stability windows of the families",
-    caption="Smallest eigenvalue of the Hessian (a) inside the span of the teacher and (b) across it, against $K=M$. "
-    "Filled: minimum; hollow: saddle. Crosses: zero crossings, interpolated between integer widths.",
+    caption="Smallest eigenvalue of the Hessian (a) inside the span of the teacher and (b) across it, against $K=M$, "
+    "and (c) inside it for the families of $K=M+1$. Lines: symmetry types at real $K$; markers: full Hessian at whole "
+    "$K$, filled for minima, hollow for saddles. Crosses: the real widths at which stability changes.",
     equation=r"\mathrm{spec}\,\nabla^2L=\mathrm{spec}\,H_\parallel\ \cup\ \left(\mathrm{spec}\,A\right)^{d-M}",
     claims=["p1_c2_stability_windows"],
 )
 def stability(spectrum: xr.Dataset) -> Figure:
-    """Smallest eigenvalues in the teacher's span (left) and across it (right) against K."""
-    drawing, (left, right) = figure("text", height=2.4, ncols=2)
+    """Smallest eigenvalues in the span (left) and across it (middle) at K = M; in the span at K = M + 1."""
+    drawing, (left, middle, right) = figure("text", height=2.4, ncols=3)
     minimum = (spectrum.hessian_min > 0) & (spectrum.transverse_min > 0)
-    widths = spectrum.students.values
-    for axes, variable in ((left, spectrum.hessian_min), (right, spectrum.transverse_min)):
+    whole = spectrum.students.values
+    wider = spectrum.branch.values[~np.isin(spectrum.branch.values, spectrum.family.values)]
+    for axes, variable, curves in (
+        (left, spectrum.hessian_min, spectrum.branch_hessian_min),
+        (middle, spectrum.transverse_min, spectrum.branch_transverse_min),
+    ):
         for name in map(str, spectrum.family.values):
             values = variable.sel(family=name).values
-            theory_line(axes, widths, values, color=_COLOURS[name])
+            theory_line(axes, spectrum.width, curves.sel(branch=name), color=_COLOURS[name])
             for chosen, face in ((minimum, _COLOURS[name]), (~minimum, "white")):
                 here = chosen.sel(family=name).values & np.isfinite(values)
-                _mark(axes, widths[here], values[here], name, face)
-        axes.set_xlabel(axis_label(spectrum.students))
+                _mark(axes, whole[here], values[here], name, face)
+        _width_axis(axes, axis_label(spectrum.students))
         axes.set_ylabel(axis_label(variable))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    guide(left, y=0.0)
-    for name, crossings in _crossings(spectrum).items():
-        left.plot(crossings, np.zeros_like(crossings), "x", color=_COLOURS[name], markersize=4, zorder=4.0)
-    _name_families(right, spectrum.family, loc="lower right")
-    letter_panels((left, right))
+    for name in map(str, wider):
+        theory_line(right, spectrum.width, spectrum.branch_hessian_min.sel(branch=name), color=_COLOURS[name])
+    _width_axis(right, "width $K=M+1$")
+    right.set_ylabel(axis_label(spectrum.branch_hessian_min))
+    for axes, names in ((left, spectrum.family.values), (right, wider)):
+        guide(axes, y=0.0)
+        for name in map(str, names):
+            crossings = spectrum.crossing.sel(branch=name).values
+            axes.plot(crossings, 0 * crossings, "x", color=_COLOURS[name], markersize=4, zorder=4.0)
+    drawing.legend(handles=_handles(spectrum.family), loc="outside upper left", ncols=len(spectrum.family))
+    right.legend(handles=_handles(spectrum.branch.sel(branch=wider)), loc="lower right")
+    letter_panels((left, middle, right))
     return drawing
-
-
-def _crossings(spectrum: xr.Dataset) -> dict[str, np.ndarray]:
-    """Real widths at which the smallest in-span eigenvalue changes sign, linear between integer widths."""
-    found = {}
-    widths = spectrum.students.values.astype(float)
-    for name in map(str, spectrum.family.values):
-        values = spectrum.hessian_min.sel(family=name).values
-        at = np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) < 0)
-        share = values[at] / (values[at] - values[at + 1])
-        found[name] = widths[at] + share * (widths[at + 1] - widths[at])
-    return found

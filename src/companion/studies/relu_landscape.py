@@ -159,23 +159,28 @@ def basin_census(
 
 
 @stored
-def loss_histogram(students: Sequence[int], initialisations: int, seed: int) -> xr.Dataset:
+def loss_histogram(students: Sequence[int], initialisations: Sequence[int], seed: int) -> xr.Dataset:
     """Endpoint losses (dim ``run``) at several sizes K = M, and the losses of their minima (dim ``line``).
 
-    Raises ValueError for sizes below 6, which have no spurious minimum to show.
+    ``initialisations`` has the number of random starts of each size.
+    Raises ValueError for sizes below 6, which have no spurious minimum to show, and for lists unlike in length.
     """
+    if len(initialisations) != len(students):
+        raise ValueError(
+            f"initialisations: given {len(initialisations)} numbers for {len(students)} sizes; allowed: one for each"
+        )
     if min(students) < _SMALLEST_SPURIOUS:
         raise ValueError(
             f"students: given {list(students)}; allowed: sizes >= 6, where spurious minima exist"
         )
     runs, lines = [], []
-    for size in students:
-        census = basin_census(size, size, initialisations, seed)
+    for size, starts in zip(students, initialisations, strict=True):
+        census = basin_census(size, size, starts, seed)
         runs.append(
             census[["loss", "converged", "family"]]
             .rename(initialisation="run")
             .drop_vars("run")
-            .assign(run_students=("run", np.full(initialisations, size), WIDTH))
+            .assign(run_students=("run", np.full(starts, size), WIDTH))
         )
         lines += [
             (size, minimum.name, minimum.loss) for minimum in known_families(size) if minimum.is_minimum

@@ -17,7 +17,12 @@ from companion.theory.relu_children import child_family, known_families
 from companion.theory.relu_families import family, reduced_loss
 from companion.theory.relu_family_table import family_table
 from companion.theory.relu_minimum import Minimum
-from companion.theory.relu_stability import stability_crossing, stability_crossings, symmetry_minima
+from companion.theory.relu_stability import (
+    first_width,
+    stability_crossing,
+    stability_crossings,
+    symmetry_minima,
+)
 
 __all__ = [
     "Minimum",
@@ -25,6 +30,7 @@ __all__ = [
     "child_family",
     "family",
     "family_table",
+    "first_width",
     "hessian",
     "hessian_spectrum",
     "known_families",

@@ -23,12 +23,18 @@ _END = 1e-3  # accuracy in K of where a branch begins or ends
 _FIRST = {"I": 3.0, "II": 2.0, "S": 4.0, "X": 3.0, "T": 3.0}
 
 
-def symmetry_minima(kind: Kind, flipped: int, students: float) -> dict[str, float]:
+def first_width(kind: Kind, flipped: int) -> float:
+    """Number of students from which on a family can be followed at every real size."""
+    return flipped + _FIRST[kind]
+
+
+def symmetry_minima(kind: Kind, flipped: float, students: float) -> dict[str, float]:
     """Smallest eigenvalue of each symmetry type (see ``relu_symmetry``) at a real number of students.
 
     "transverse" is the smallest one of the matrix A, for directions across the teacher's span.
     Cost: some milliseconds at any size.
 
+    ``flipped`` is a whole number, or equal to ``students`` (II(K), one block of any real size).
     Raises ValueError as ``family`` does, and for an aligned block between one and two units.
 
     >>> eigenvalues = symmetry_minima("I", 1, 5.5)
@@ -36,7 +42,7 @@ def symmetry_minima(kind: Kind, flipped: int, students: float) -> dict[str, floa
     ('standard(1)', -0.00104)
     """
     check_family(kind, flipped, students)
-    check_size("flipped", flipped, whole=True)
+    check_size("flipped", flipped, whole=flipped != students)
     ansatz, values = branch(kind, float(flipped), float(students))
     minima = {part.symmetry: float(part.eigenvalues[0]) for part in ansatz.hessian_components(values)}
     return minima | {"transverse": float(ansatz.transverse_eigenvalues(values)[0])}
@@ -92,7 +98,7 @@ _Point = tuple[float, float]  # a size and the smallest eigenvalue there
 
 def _points(kind: Kind, flipped: int, largest: float) -> Iterator[_Point | None]:
     """Points at growing sizes, None where the branch does not exist, and both ends of where it does."""
-    size = flipped + _FIRST[kind]
+    size = first_width(kind, flipped)
     before = _point(kind, flipped, size)
     yield before
     while size < largest:
