@@ -12,6 +12,7 @@ import numpy as np
 
 from companion.compute.compiled import compiled, prange
 from companion.theory.relu_kernels import loss
+from companion.training.lane_rows import combination, products
 from companion.training.lanes import (
     load,
     multiply_add,
@@ -34,35 +35,6 @@ def losses(weights, V):
 
 
 @compiled()
-def _overlap_row(zero, w, k, row):
-    """Overlaps of student k with the students before it, four at a time."""
-    dimension = w.shape[1]
-    here = k * dimension
-    other = 0
-    while other + 4 <= k:
-        first = other * dimension
-        second, third, fourth = first + dimension, first + 2 * dimension, first + 3 * dimension
-        g0, g1, g2, g3 = zero, zero, zero, zero
-        for i in range(dimension):
-            x = load(zero, w, here + i)
-            g0 = multiply_add(x, load(zero, w, first + i), g0)
-            g1 = multiply_add(x, load(zero, w, second + i), g1)
-            g2 = multiply_add(x, load(zero, w, third + i), g2)
-            g3 = multiply_add(x, load(zero, w, fourth + i), g3)
-        store(row, other, g0)
-        store(row, other + 1, g1)
-        store(row, other + 2, g2)
-        store(row, other + 3, g3)
-        other += 4
-    while other < k:
-        g = zero
-        for i in range(dimension):
-            g = multiply_add(load(zero, w, here + i), load(zero, w, other * dimension + i), g)
-        store(row, other, g)
-        other += 1
-
-
-@compiled()
 def _couple_students(zero, w, square, length, A, across, row):
     """A off the diagonal, and for each student the sum of s over the others."""
     students, dimension = w.shape[0], w.shape[1]
@@ -74,7 +46,7 @@ def _couple_students(zero, w, square, length, A, across, row):
         own_length = square_root(own_square)
         store(square, k, own_square)
         store(length, k, own_length)
-        _overlap_row(zero, w, k, row)
+        products(zero, w, k, w, 0, k, row)
         total = zero
         for other in range(k):
             s, share = sine_and_overlap_probability(
@@ -112,39 +84,12 @@ def _couple_teacher(zero, w, V, lengths, aligned, square, length, A, B, across):
 
 
 @compiled()
-def _student_slopes(zero, w, A, k, row):
-    """Row k of A W, four entries at a time."""
-    students, dimension = w.shape[0], w.shape[1]
-    i = 0
-    while i + 4 <= dimension:
-        h0, h1, h2, h3 = zero, zero, zero, zero
-        for other in range(students):
-            share = load(zero, A, k * students + other)
-            first = other * dimension + i
-            h0 = multiply_add(share, load(zero, w, first), h0)
-            h1 = multiply_add(share, load(zero, w, first + 1), h1)
-            h2 = multiply_add(share, load(zero, w, first + 2), h2)
-            h3 = multiply_add(share, load(zero, w, first + 3), h3)
-        store(row, i, h0)
-        store(row, i + 1, h1)
-        store(row, i + 2, h2)
-        store(row, i + 3, h3)
-        i += 4
-    while i < dimension:
-        h = zero
-        for other in range(students):
-            h = multiply_add(load(zero, A, k * students + other), load(zero, w, other * dimension + i), h)
-        store(row, i, h)
-        i += 1
-
-
-@compiled()
 def _move(zero, w, ahead, rate, V, aligned, A, B, row):
     """Write w - rate (A W - B V) to ``ahead``; return the gradient's squared norm."""
     students, dimension, teachers = w.shape[0], w.shape[1], V.shape[0]
     norm = zero
     for k in range(students):
-        _student_slopes(zero, w, A, k, row)
+        combination(zero, A, k, w, students, row)
         for i in range(dimension):
             slope = load(zero, row, i)
             if aligned:
