@@ -119,7 +119,7 @@ def test_curves_of_one_class_are_the_asymptotic_ones():
     flow, _, _ = flow_of(Mixture((1.0,), (1.0,)), 150, 4, 8, normalise_rows=True)
     losses = flow.learning_curves(FLOW)
     np.testing.assert_allclose(losses.train[:, 0], [0.9211, 0.7912, 0.7313, 0.6335], rtol=0.008)
-    # The last value is 1.2 % off in every seed: overfitting needs larger d than the rest.
+    # At T = 100 finite size costs 2.1, 1.1, .5 % at d = 75, 150, 300.
     np.testing.assert_allclose(losses.test[:3, 0], [0.9217, 0.8402, 0.9039], rtol=0.008)
     assert losses.test[3, 0] == pytest.approx(1.2202, rel=0.02)
 
