@@ -19,6 +19,7 @@ from companion.analysis.statistics import (
     median,
     restricted_mean,
     sign_flip_test,
+    wilson_band,
     wilson_interval,
 )
 
@@ -40,6 +41,19 @@ def test_wilson_closed_form(successes, trials):
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     assert wilson_interval(successes, trials) == pytest.approx((centre - half, centre + half), abs=1e-12)
+
+
+def test_wilson_band_is_the_interval_of_every_cell():
+    hits, runs = np.array([[0, 3, 7], [10, 2, 1]]), np.array([[10, 12, 8], [10, 12, 8]])
+    lower, upper = wilson_band(hits, runs)
+    for place in np.ndindex(hits.shape):
+        assert (lower[place], upper[place]) == wilson_interval(int(hits[place]), int(runs[place]))
+    lower, upper = wilson_band(hits, 20)
+    assert (lower[1, 0], upper[1, 0]) == wilson_interval(10, 20)
+    assert [ends.shape for ends in wilson_band(np.zeros((0, 2), dtype=int), 5)] == [(0, 2)] * 2
+    assert np.isnan(wilson_band(0, 0)).all()
+    with pytest.raises(ValueError, match="successes: 3 given"):
+        wilson_band([1, 3], 2)
 
 
 def test_wilson_textbook_numbers():

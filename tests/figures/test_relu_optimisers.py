@@ -1,4 +1,4 @@
-"""The figures of optimisers and assumptions draw what the datasets hold."""
+"""The figure of optimisers draws what the dataset holds."""
 
 import numpy as np
 import pytest
@@ -37,12 +37,7 @@ def test_the_budget_is_marked(table):
     assert 400 in [float(line.get_xdata()[0]) for line in axes.lines if len(line.get_xdata()) == 2]
 
 
-def test_assumptions_are_drawn_with_their_shares_and_losses(project):
-    audit = study.assumption_audit([6, 8], 40, 0)
-    left, right = figures.assumptions(audit).axes
-    drawn = [container.lines[0].get_ydata() for container in left.containers]
-    np.testing.assert_allclose(drawn, audit.share.values)
-    losses = np.concatenate([np.asarray(points.get_offsets())[:, 1] for points in right.collections[:5]])
-    np.testing.assert_allclose(np.sort(losses), np.sort(audit.level_loss.values))
-    lines = [float(line.get_segments()[0][0, 1]) for line in right.collections[5:]]
-    np.testing.assert_allclose(lines, audit.line_loss.values)
+def test_the_limits_are_in_the_legend(table):
+    (legend,) = figures.optimisers(table).legends
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words[-3:] == ["within 400 steps", "within 1\u2009500 steps", "unconverged"]

@@ -7,29 +7,6 @@ from companion.figures import relu_overparameterisation as figures
 from companion.studies import relu_overparameterisation as study
 
 
-def test_perturbation_draws_every_point_and_mean(project):
-    fates = study.perturbation_return(8, [1, 2], [1e-3, 0.1], 2, 0)
-    panels = figures.perturbation(fates).axes
-    for axes, variable in zip(panels, (fates.published, fates.final), strict=False):
-        drawn = [container.lines[0].get_ydata() for container in axes.containers]
-        np.testing.assert_allclose(drawn, variable.mean("repeat").values)
-    shares = [container.lines[0].get_ydata() for container in panels[2].containers]
-    np.testing.assert_allclose(shares, fates.returned.mean("repeat").values)
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "flipped"),
-    [
-        ("I(2)", "minimum of $K=M$", 2),
-        ("I(1) padded", "with a silent unit", 1),
-        ("I(13) split", "with a split unit", 13),
-        ("S(1)", "minimum of $K=M+1$", 1),
-    ],
-)
-def test_points_are_told_apart_by_their_names(name, kind, flipped):
-    assert (figures._kind(name), figures._flipped(name)) == (kind, flipped)
-
-
 def test_flatness_draws_spectra_decay_and_valley(project):
     minima = study.flatness(7, 9, 4, 10, 2, 3000, 0)
     spectra, decay, valley = figures.flatness(minima).axes

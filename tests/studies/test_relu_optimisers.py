@@ -1,4 +1,4 @@
-"""The stored sweeps over optimisers and assumptions: counts, growth, floors, losses met."""
+"""The stored table of optimisers: counts, growth, floors, independent starts."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import xarray as xr
 
 from companion.store.artefacts import all_results, store_roots
 from companion.studies import relu_optimisers as study
-from companion.theory.relu_landscape import family
 
 
 @pytest.fixture
@@ -55,36 +54,67 @@ def _batches() -> set[str]:
     return {address.key for address, _ in results if address.function.endswith("optimiser_batch")}
 
 
-def test_audit_meets_the_families_only_without_assumptions(project):
-    audit = study.assumption_audit([6, 8], 100, 0)
-    assert (audit.converged == 100).all()
-    assert (audit.spurious.sel(students=6) <= 1).all()
-    met = audit.spurious.sel(students=8)
-    assert int(met.sel(assumption="erf")) == 0
-    first = {
-        name: float(audit.level_loss.where(audit.level_assumption == name, drop=True).min())
-        for name in ("free", "unit rows", "orthonormal rows")
-    }
-    assert first["free"] == pytest.approx(family("I", 1, 8).loss, abs=1e-7)
-    assert first["unit rows"] == pytest.approx(0.02406, abs=5e-6)
-    assert first["orthonormal rows"] == pytest.approx(0.0241, abs=5e-5)
-    np.testing.assert_allclose(audit.share, audit.spurious / 100)
-    assert int(audit.level_runs.sum()) == int(audit.spurious.sum())
+def test_successes_are_counted_from_the_steps_they_took(table):
+    within, loose = table.successes.isel(criterion=0), table.successes.isel(criterion=1)
+    steps = table.success_steps.isel(tolerance=0)
+    np.testing.assert_array_equal((steps <= 900).sum("run"), within)
+    np.testing.assert_array_equal((steps <= 2500).sum("run"), loose)
+    np.testing.assert_array_equal(
+        np.isfinite(table.success_steps.isel(tolerance=1)).sum("run"), table.successes[2]
+    )
+    assert (steps <= table.success_steps.isel(tolerance=1)).all()
 
 
-def test_levels_are_apart():
-    found = study._levels(np.array([0.2, 0.1, 0.1 + 1e-7, 0.2 + 1e-3]))
-    assert [(round(loss, 4), runs) for loss, runs in found] == [(0.1, 2), (0.2, 1), (0.201, 1)]
-    assert study._levels(np.array([])) == []
+def test_a_global_run_of_more_students_is_left_alone(table):
+    first, last = (table.success_steps.sel(optimiser="gradient_descent").isel(tolerance=at) for at in (0, 1))
+    reached = np.isfinite(first)
+    wide, narrow = reached.sel(students=9), reached.sel(students=8)
+    assert wide.any()
+    np.testing.assert_array_equal(last.sel(students=9)[wide], first.sel(students=9)[wide])
+    assert (last.sel(students=8)[narrow] > first.sel(students=8)[narrow]).all()
+
+
+def test_every_cell_has_starts_of_its_own(project):
+    conditions = tuple(
+        {"optimiser": name, "students": size, "teachers": 6, "batch": batch}
+        for name in ("gradient_descent", "two_layer")
+        for size in (6, 7)
+        for batch in (0, 1)
+    )
+    # After a step too short to see, the loss is that of the start: no two are alike.
+    batch = study.optimiser_batch(conditions, 3, 0, (1e-300,), 1)
+    assert np.unique(batch.loss.values).size == 8 * 3
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [(([5], 6, 5, 0), "students"), (([6], 6, 0, 0), "initialisations"), (([6], 0, 5, 0), "teachers")],
+    [
+        (([5], 6, 5, 0), "students: given 5 for 6 teachers"),
+        (([], 6, 5, 0), "students: an empty list given"),
+        (([0], 6, 5, 0), "students: given 0"),
+        (([6], 6, 0, 0), "initialisations: given 0"),
+        (([6], 0, 5, 0), "teachers: given 0"),
+    ],
 )
 def test_table_names_the_wrong_argument(project, arguments, named):
     with pytest.raises(ValueError, match=named):
         study.optimiser_table(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"step_budget": 0}, "step_budget: given 0"),
+        ({"maximum_steps": 0, "step_budget": 1}, "maximum_steps: given 0"),
+        (
+            {"step_budget": 20, "maximum_steps": 10},
+            "step_budget: given 20; allowed: up to maximum_steps, which is 10",
+        ),
+    ],
+)
+def test_table_names_the_wrong_limit(project, options, named):
+    with pytest.raises(ValueError, match=named):
+        study.optimiser_table([6], 6, 5, 0, **options)
 
 
 def test_results_are_plain_datasets(table):

@@ -1,24 +1,10 @@
-"""The stored experiments on K > M: returns, spectra, decay, splitting."""
+"""The stored experiments on K > M: spectra, decay, splitting."""
 
 import numpy as np
 import pytest
 
 from companion.studies import relu_overparameterisation as study
 from companion.theory.relu_landscape import family
-
-
-def test_minima_are_returned_to_and_padded_and_split_points_are_not(project):
-    fates = study.perturbation_return(8, [1], [1e-3, 0.01], 3, 0)
-    assert fates.point.values.tolist() == ["I(1)", "I(1) padded", "I(1) split", "S(1)"]
-    assert fates.students.values.tolist() == [8, 9, 9, 9]
-    assert fates.returned.sel(point=["I(1)", "S(1)"]).all()
-    assert not fates.returned.sel(point=["I(1) padded", "I(1) split"]).any()
-    np.testing.assert_allclose(
-        fates.start.mean("repeat"), np.broadcast_to(fates.sigma.values, (4, 2)), rtol=0.15
-    )
-    # Within the published time the minimum is partly back only.
-    assert (fates.published.sel(point="I(1)") > 0.2 * fates.start.sel(point="I(1)")).all()
-    assert (fates.final.sel(point="I(1)") < 1e-10).all()
 
 
 @pytest.fixture
@@ -34,6 +20,23 @@ def test_flat_directions_are_counted(minima):
         assert (np.abs(values) < 1e-9).sum() == flat
         assert (np.diff(values) >= 0).all()
         assert values[0] > -1e-12
+
+
+@pytest.mark.parametrize(
+    ("teachers", "names", "minima"),
+    [
+        (5, ("I(1), $K=5$ (saddle)", "S(1), $K=6$ (saddle)"), [False, False]),
+        (6, ("I(1), $K=6$", "S(1), $K=7$ (saddle)"), [True, False]),
+        (7, ("I(1), $K=7$", "S(1), $K=8$"), [True, True]),
+    ],
+)
+def test_a_saddle_is_called_one(teachers, names, minima):
+    spectra = study._spectra(teachers, teachers)
+    assert spectra.point.values[3:].tolist() == list(names)
+    assert spectra.is_minimum.values.tolist() == [True] * 3 + minima
+    for name, minimum in zip(names, minima, strict=True):
+        values = spectra.eigenvalue_value.values[spectra.eigenvalue_point.values == name]
+        assert (values[0] > 1e-4) == minimum
 
 
 def test_the_decay_is_a_power_law_only_with_more_students(minima):
@@ -77,3 +80,36 @@ def test_splitting_makes_saddles_and_the_escape_has_the_predicted_rate(project):
             assert slope == pytest.approx(float(split.escape_rate.sel(split=role)), rel=0.12)
     assert float(split.escape_loss.sel(split="aligned").isel(step=-1).max()) < 1e-6
     assert float(split.escape_loss.isel(step=-1).max()) < start - 1e-4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((3, 5, 4, 40, 5, 100, 0), "teachers: given 3; allowed: whole numbers >= 4"),
+        ((8, 4, 4, 40, 5, 100, 0), "dimension: given 4 for 8 teachers"),
+        ((8, 8, 0, 40, 5, 100, 0), "decay_teachers: given 0"),
+        ((8, 8, 4, 3, 5, 100, 0), "decay_dimension: given 3 for 4 teachers"),
+        ((8, 8, 4, 40, 0, 100, 0), "starts: given 0"),
+        ((8, 8, 4, 40, 5, 0, 0), "steps: given 0"),
+    ],
+)
+def test_flatness_names_the_wrong_argument(project, arguments, named):
+    with pytest.raises(ValueError, match=named):
+        study.flatness(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (([5], 8, 1, 1e-5, 100, 0), "teachers: given 5; allowed: whole numbers >= 6"),
+        (([], 8, 1, 1e-5, 100, 0), "teachers: an empty list"),
+        (([6], 5, 1, 1e-5, 100, 0), "escape_teachers: given 5"),
+        (([6], 6, 0, 1e-5, 100, 0), "repeats: given 0"),
+        (([6], 6, 1, 0.0, 100, 0), "sigma: given 0.0"),
+        (([6], 6, 1, float("nan"), 100, 0), "sigma: given nan"),
+        (([6], 6, 1, 1e-5, 0, 0), "steps: given 0"),
+    ],
+)
+def test_splitting_names_the_wrong_argument(project, arguments, named):
+    with pytest.raises(ValueError, match=named):
+        study.splitting(*arguments)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from companion.theory.relu_family_table import PUBLISHED_SIZES, family_table, table_columns
+from companion.theory.relu_family_table import family_table, global_loss_limit, table_columns
 from companion.theory.relu_landscape import child_family, family
 
 
@@ -27,8 +27,48 @@ def test_table_with_an_extra_student():
 
 
 def test_table_is_empty_where_no_family_is_known():
-    assert [bool(family_table(*size)) for size in PUBLISHED_SIZES] == [True, True, False]
+    assert [bool(family_table(*size)) for size in ((17, 17), (18, 17), (19, 17))] == [True, True, False]
     assert family_table(4, 6) == []
+
+
+@pytest.mark.parametrize(
+    ("students", "teachers", "lowest"),
+    [
+        (10, None, 0.018702195),  # I(1)
+        (17, 17, 0.012796245),  # I(1)
+        (8, 7, 0.022147443),  # S(1)
+        (18, 17, 0.011698913),  # X(2), a saddle
+        (19, 17, 0.012796245),  # no family is known: I(1) of K = M
+        (200, 10, 0.018702195),
+    ],
+)
+def test_a_run_is_global_below_a_tenth_of_the_lowest_family(students, teachers, lowest):
+    assert global_loss_limit(students, teachers) == pytest.approx(lowest / 10, abs=1e-10)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (5, 2), (6, 1)])
+def test_teachers_too_few_for_any_family_take_the_limit_of_four(size):
+    assert global_loss_limit(*size) == global_loss_limit(4)
+
+
+def test_the_limit_falls_with_the_width():
+    limits = [global_loss_limit(students) for students in (5, 8, 17, 30, 60, 120)]
+    assert limits == sorted(limits, reverse=True)
+    assert limits[-1] == pytest.approx(0.03 / 120, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0,), "students must be a finite number >= 1, got 0"),
+        ((3, 0), "teachers must be a finite number >= 1, got 0"),
+        ((3.5,), "students must be a whole number"),
+        ((3, 4), "students: given 3 for 4 teachers; allowed: at least as many"),
+    ],
+)
+def test_a_limit_that_does_not_exist_names_the_argument(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        global_loss_limit(*arguments)
 
 
 def test_columns():

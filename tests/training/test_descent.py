@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from companion.theory import relu_landscape as landscape
+from companion.theory.relu_family_table import global_loss_limit
 from companion.training.descent import descend, initial_weights
 
 
@@ -113,7 +114,7 @@ def test_spurious_runs_go_on_to_their_own_tolerance():
     start = initial_weights(7, 7, range(45), seed=1)
     first = descend(start, np.eye(7), tolerance=1e-5)
     both = descend(start, np.eye(7), tolerance=1e-5, spurious_tolerance=1e-9)
-    onward = first.loss > 1e-3
+    onward = first.loss > global_loss_limit(7)
     assert 0 < onward.sum() < 45
     np.testing.assert_array_equal(both.weights[~onward], first.weights[~onward])
     assert (both.gradient_norm[onward] < 1e-9).all()
@@ -124,6 +125,14 @@ def test_spurious_runs_go_on_to_their_own_tolerance():
     limited = descend(start, np.eye(7), tolerance=1e-5, spurious_tolerance=1e-9, maximum_steps=limit)
     np.testing.assert_array_equal(limited.steps[onward], limit)
     np.testing.assert_array_equal(limited.converged, ~onward)
+
+
+def test_the_loss_of_global_runs_may_be_given():
+    start = initial_weights(7, 7, range(8), seed=1)
+    first = descend(start, np.eye(7), tolerance=1e-3)
+    both = descend(start, np.eye(7), tolerance=1e-3, spurious_tolerance=1e-5, spurious_loss=1e-12)
+    np.testing.assert_array_equal(both.steps > first.steps, first.loss > 1e-12)
+    assert (first.loss > 1e-12).all()
 
 
 def test_broken_runs_are_reported_and_leave_the_others_alone(ends):
@@ -154,6 +163,31 @@ def test_initial_weights_belong_to_names():
     assert norms.mean() == pytest.approx(4.0, rel=0.05)
 
 
+def test_another_purpose_draws_other_weights():
+    plain = initial_weights(4, 6, range(3), seed=9)
+    named = initial_weights(4, 6, range(3), seed=9, purpose="two_layer")
+    assert not np.isin(named, plain).any()
+    np.testing.assert_array_equal(initial_weights(4, 6, [2], seed=9, purpose="two_layer")[0], named[2])
+    assert not np.isin(named, initial_weights(4, 6, range(3), seed=9, purpose="erf")).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((0, 3), {}, "students: given 0"),
+        ((3, 0), {}, "dimension: given 0"),
+        ((-2, 3), {}, "students: given -2"),
+        ((3, 3), {"scale": 0.0}, "scale: given 0.0"),
+        ((3, 3), {"scale": -1.0}, "scale: given -1.0"),
+        ((3, 3), {"scale": np.nan}, "scale: given nan"),
+        ((3, 3), {"scale": np.inf}, "scale: given inf"),
+    ],
+)
+def test_bad_initial_weights_are_named(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        initial_weights(*arguments, range(2), 0, **options)
+
+
 def test_no_runs():
     assert descend(np.empty((0, 3, 3)), np.eye(3)).loss.shape == (0,)
 
@@ -161,15 +195,25 @@ def test_no_runs():
 @pytest.mark.parametrize(
     ("weights", "teacher", "options", "message"),
     [
-        (np.ones((3, 3)), np.eye(3), {}, "weights must have 3 dimensions"),
-        (np.ones((2, 3, 3)), np.ones(3), {}, "teacher must have 2 dimensions"),
+        (np.ones((3, 3)), np.eye(3), {}, r"weights must have shape .*, got shape \(3, 3\)"),
+        (np.ones((2, 0, 3)), np.eye(3), {}, r"K, D >= 1, got shape \(2, 0, 3\)"),
+        (np.ones((2, 3, 3)), np.ones(3), {}, r"teacher must have shape \(M, D\) .* \(3,\)"),
+        (np.ones((2, 3, 3)), np.ones((0, 3)), {}, r"M, D >= 1, got shape \(0, 3\)"),
+        (np.ones((2, 3, 3)), np.ones((2, 3)), {}, "teacher must have linearly independent rows, got rank 1"),
         (np.ones((2, 3, 3)), np.eye(4), {}, "same D"),
         (np.ones((2, 3, 3)), np.full((3, 3), np.nan), {}, "teacher must be finite"),
-        (np.ones((2, 3, 3)), np.zeros((1, 3)), {}, "row of zeros"),
+        (np.ones((2, 3, 3)), np.zeros((1, 3)), {}, "independent rows, got rank 0 of 1"),
         (np.ones((2, 3, 3)), np.eye(3), {"step": 0.0}, "step must be positive"),
         (np.ones((2, 3, 3)), np.eye(3), {"tolerance": -1.0}, "tolerance must be positive"),
         (np.ones((2, 3, 3)), np.eye(3), {"maximum_steps": 0}, "maximum_steps must be positive"),
         (np.ones((2, 3, 3)), np.eye(3), {"spurious_tolerance": np.nan}, "spurious_tolerance must be"),
+        (
+            np.ones((2, 3, 3)),
+            np.eye(3),
+            {"spurious_tolerance": 1e-9, "spurious_loss": 0.0},
+            "spurious_loss must be positive",
+        ),
+        (np.ones((2, 2, 3)), np.eye(3), {"spurious_tolerance": 1e-9}, "students: given 2 for 3 teachers"),
     ],
 )
 def test_bad_arguments_are_named(weights, teacher, options, message):

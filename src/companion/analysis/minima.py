@@ -9,6 +9,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import linear_sum_assignment
 
 from companion.store.threads import one_thread
+from companion.theory.relu_family_table import global_loss_limit
 from companion.theory.relu_landscape import Minimum, hessian, loss_gradient, population_loss
 
 _LONGEST_STEP = 0.3
@@ -110,8 +111,8 @@ def classify(
     A run belongs to a family if the losses agree to ``loss_tolerance`` and the overlaps R with the
     teacher to ``block_tolerance`` up to permutations of students and teachers; losses alone do not
     tell families apart (at K = 19, II(7) and its child differ by 2e-5). A run is "global" below
-    ``global_loss``, by default 1e-3 or a tenth of the lowest family's loss if that is smaller. The
-    families belong to an orthonormal teacher: with another one, spurious runs stay "unmatched".
+    ``global_loss``, ``global_loss_limit`` of these sizes unless given. The families belong to an
+    orthonormal teacher: with another one, spurious runs stay "unmatched".
 
     Raises ValueError if the shapes do not agree.
     """
@@ -129,7 +130,7 @@ def classify(
             f"got shapes {loss.shape} and {reached.shape}"
         )
     if global_loss is None:
-        global_loss = min([1e-3, *(candidate.loss / 10.0 for candidate in families)])
+        global_loss = global_loss_limit(runs.shape[1], len(V))
     labels, differences, mismatches = [], np.full(len(runs), np.nan), np.full(len(runs), np.nan)
     references = [_signature(candidate.weights) for candidate in families]
     for index, run in enumerate(runs):

@@ -41,6 +41,22 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     return float(found.low), float(found.high)
 
 
+def wilson_band(
+    successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper ends of `wilson_interval` for arrays of counts that broadcast together.
+
+    >>> [ends.round(3).tolist() for ends in wilson_band([0, 10], 10)]
+    [[0.0, 0.722], [0.278, 1.0]]
+    """
+    hits, runs = np.broadcast_arrays(successes, trials)
+    ends = [
+        wilson_interval(int(hit), int(run), confidence) for hit, run in zip(hits.flat, runs.flat, strict=True)
+    ]
+    lower, upper = np.moveaxis(np.reshape(ends, (*hits.shape, 2)), -1, 0)
+    return lower, upper
+
+
 def fisher_exact(
     successes_a: int, trials_a: int, successes_b: int, trials_b: int, alternative: Alternative = "two-sided"
 ) -> float:

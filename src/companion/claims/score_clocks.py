@@ -10,7 +10,7 @@ from companion.analysis.statistics import Interval, bootstrap_interval, median
 from companion.claims.contrasts import contrast_times
 from companion.claims.judging import MINIMUM_SEEDS, judge_all, judge_exact, judge_interval
 from companion.claims.protocol import Claim, Regime, Verdict, VerdictName, not_evaluated, stored_keys
-from companion.claims.score_contrasts import HIGH, LOW, PASSAGE, Clock, described, times
+from companion.claims.score_contrasts import HIGH, LOW, PASSAGE, Clock, described, judge_order, times
 from companion.compute.seeds import generator
 
 SOURCE = "2605.06367"
@@ -91,7 +91,7 @@ def theory_predicts_times(small: xr.Dataset, large: xr.Dataset, theory: xr.Datas
         return not_evaluated(THEORY_PREDICTS_TIMES, f"needs d = 36 to 40 and d = {LARGE_DIMENSION}")
     near, far = (_errors(curves, theory, _PREDICTED, PASSAGE) for curves in (small, large))
     value, interval = _median_with_interval(near)
-    at_large = float(median(far.ravel()))
+    at_large, _ = _median_with_interval(far)
     counts: dict[str, Any] = {"replicates": near.shape[-1], "minimum_replicates": MINIMUM_SEEDS}
     close = judge_interval(value, *interval, criterion_upper=CLOSE, strict=True, **counts)
     late = _errors(small, theory, ("V0", "V1"), _ABSOLUTE)[:, LOW]
@@ -146,24 +146,15 @@ def _median_with_interval(errors: np.ndarray) -> tuple[float, Interval]:
 
 def _within(errors: np.ndarray) -> tuple[VerdictName, str]:
     value, (low, high) = _median_with_interval(errors)
-    verdict = judge_interval(value, low, high, criterion_upper=CLOSE, strict=True)
+    counts: dict[str, Any] = {"replicates": errors.shape[-1], "minimum_replicates": MINIMUM_SEEDS}
+    verdict = judge_interval(value, low, high, criterion_upper=CLOSE, strict=True, **counts)
     return verdict, f"median {value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def window_opens(curves: xr.Dataset) -> Verdict:
     """Verdict on `WINDOW_OPENS` from ``simulated_curves`` of V1, V2 and R5."""
     found = {name: _window(curves, name) for name in ("V1", "V2", "R5")}
-    verdicts: dict[str, VerdictName] = {
-        name: judge_interval(
-            each.centre,
-            *each.interval,
-            criterion_lower=WINDOW,
-            strict=True,
-            replicates=each.replicates,
-            minimum_replicates=MINIMUM_SEEDS,
-        )
-        for name, each in found.items()
-    }
+    verdicts: dict[str, VerdictName] = {name: judge_order(each, above=WINDOW) for name, each in found.items()}
     main = found["V1"]
     return Verdict(
         WINDOW_OPENS.id,
@@ -201,23 +192,23 @@ def linear_in_samples(sizes: xr.Dataset) -> Verdict:
         return not_evaluated(LINEAR_IN_SAMPLES, "needs t = .01, psi_p = 64 and psi_n from 2 to 32")
     log_n = np.log(sizes.sample_ratio.values)
     slopes = _slopes(log_n, np.log(sizes.memorisation_band.transpose("sample_ratio", "draw").values))
-    interval = bootstrap_interval(slopes, generator=generator(0, "bootstrap", "k7"))
-    counts: dict[str, Any] = {"replicates": draws, "minimum_replicates": LEAST_DRAWS}
-    linear = judge_interval(
-        float(slopes.mean()), *interval, criterion_lower=STEEPEST, criterion_upper=FLATTEST, **counts
+    slope, interval = (
+        float(slopes.mean()),
+        bootstrap_interval(slopes, generator=generator(0, "bootstrap", "k7")),
     )
-    passage = sizes.gen_passage.values
-    spread = float(passage.max() / passage.min() - 1.0)
-    memorised = sizes.mem_gap_absolute.values
+    counts: dict[str, Any] = {"replicates": draws, "minimum_replicates": LEAST_DRAWS}
+    linear = judge_interval(slope, *interval, criterion_lower=STEEPEST, criterion_upper=FLATTEST, **counts)
+    passage, memorised = sizes.gen_passage.values, sizes.mem_gap_absolute.values
     with np.errstate(invalid="ignore"):
+        spread = float(passage.max() / passage.min() - 1.0)
         local = np.diff(np.log(memorised)) / np.diff(log_n)
     inside = bool(((local >= -FLATTEST) & (local <= -STEEPEST)).all())
     return Verdict(
         LINEAR_IN_SAMPLES.id,
         judge_all([linear, judge_exact(spread < SPREAD, [spread])]),
-        value=float(slopes.mean()),
-        interval=interval,
-        value_text=f"slope {slopes.mean():.3f} ({interval[0]:.3f} to {interval[1]:.3f}); generalisation times within "
+        value=None if math.isnan(slope) else slope,
+        interval=None if math.isnan(interval[0]) else interval,
+        value_text=f"slope {slope:.3f} ({interval[0]:.3f} to {interval[1]:.3f}); generalisation times within "
         f"{100 * spread:.1f} %",
         replicates=draws,
         root_seed=int(sizes.attrs["root_seed"]),

@@ -9,7 +9,16 @@ import xarray as xr
 from companion.analysis.statistics import Interval, bootstrap_interval
 from companion.claims.judging import MINIMUM_SEEDS, judge_all, judge_interval
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
-from companion.claims.score_contrasts import HIGH, LOW, PASSAGE, Clock, contrast, described, times
+from companion.claims.score_contrasts import (
+    HIGH,
+    LOW,
+    PASSAGE,
+    Clock,
+    contrast,
+    described,
+    judge_order,
+    times,
+)
 from companion.compute.seeds import generator
 
 SOURCE = "2605.06367"
@@ -108,7 +117,8 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> tuple[float, Interval]:
     """|mean of the first effect| over |mean of the second|, with its bootstrap interval over draws."""
 
     def statistic(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
-        return np.abs(first.mean(axis=axis)) / np.abs(second.mean(axis=axis))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.abs(first.mean(axis=axis)) / np.abs(second.mean(axis=axis))
 
     noise = generator(0, "bootstrap", "effects")
     interval = bootstrap_interval(above, statistic, generator=noise, paired=below)
@@ -121,7 +131,8 @@ def _written(ratio: tuple[float, Interval]) -> str:
 
 def _endless(ends: xr.Dataset, regime: Regime) -> RegimeVerdict:
     """Whether exposure still outweighs support in the test loss at the end of training (theory)."""
-    losses = {cell: float(ends.test.sel(setting=name).isel(label=HIGH)) for cell, name in DESIGN.items()}
+    test = ends.test.reindex(setting=list(DESIGN.values())).isel(label=HIGH)
+    losses = {cell: float(test.sel(setting=name)) for cell, name in DESIGN.items()}
     support = abs(losses[0.5, 0.5] + losses[0.5, 0.1] - losses[0.1, 0.5] - losses[0.1, 0.1]) / 2
     exposure = abs(losses[0.5, 0.5] + losses[0.1, 0.5] - losses[0.5, 0.1] - losses[0.1, 0.1]) / 2
     verdict: VerdictName = "not evaluated" if math.isnan(support + exposure) else "fails"
@@ -135,8 +146,9 @@ def _endless(ends: xr.Dataset, regime: Regime) -> RegimeVerdict:
 def _few_points(curves: xr.Dataset, regime: Regime) -> RegimeVerdict:
     support, exposure = _effects(curves, _FEW, PASSAGE)
     share = _ratio(support, exposure)
+    counts: dict[str, Any] = {"replicates": support.size, "minimum_replicates": MINIMUM_SEEDS}
     return regime.found(
-        judge_interval(share[0], *share[1], criterion_upper=LARGEST_SUPPORT_SHARE),
+        judge_interval(share[0], *share[1], criterion_upper=LARGEST_SUPPORT_SHARE, **counts),
         f"generalisation {_written(share)}",
     )
 
@@ -144,17 +156,7 @@ def _few_points(curves: xr.Dataset, regime: Regime) -> RegimeVerdict:
 def memorisation_reverses(curves: xr.Dataset) -> Verdict:
     """Verdict on `MEMORISATION_REVERSES` from ``simulated_curves`` of the run MR."""
     found = {clock.text: contrast(curves, "MR", clock, LOW, HIGH) for clock in _DEFINITIONS}
-    verdicts: dict[str, VerdictName] = {
-        name: judge_interval(
-            each.centre,
-            *each.interval,
-            criterion_lower=0.0,
-            strict=True,
-            replicates=each.replicates,
-            minimum_replicates=MINIMUM_SEEDS,
-        )
-        for name, each in found.items()
-    }
+    verdicts: dict[str, VerdictName] = {name: judge_order(each, above=0.0) for name, each in found.items()}
     weakest = min(found, key=lambda name: found[name].interval[0])
     main = found[weakest]
     return Verdict(

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import xarray as xr
 
 from companion.analysis.statistics import holm
 from companion.claims.contrasts import Contrast, judge_contrasts
-from companion.claims.judging import MINIMUM_SEEDS, judge_all, judge_interval
+from companion.claims.judging import judge_all
 from companion.claims.protocol import (
     Claim,
     Regime,
@@ -18,7 +17,7 @@ from companion.claims.protocol import (
     not_evaluated,
     stored_keys,
 )
-from companion.claims.score_contrasts import EARLY_STOP, LOW, PASSAGE, Clock, contrast, described
+from companion.claims.score_contrasts import EARLY_STOP, LOW, PASSAGE, Clock, contrast, described, judge_order
 
 SOURCE = "2605.06367"
 LEAST = math.log(1.1)
@@ -136,7 +135,8 @@ def centroid_secondary(curves: xr.Dataset) -> Verdict:
     """Verdict on `CENTROID_SECONDARY` from ``simulated_curves`` of the runs G."""
     norms = {f"G1, {clock.text}": contrast(curves, "G1", clock, LOW, 0) for clock in _NORM_CLOCKS}
     variances = {f"G2, {clock.text}": contrast(curves, "G2", clock) for clock in _NORM_CLOCKS}
-    verdicts = judge_contrasts(norms) | judge_contrasts(variances)
+    verdicts = judge_contrasts(norms)
+    verdicts.update({name: judge_order(each, above=0.0) for name, each in variances.items()})
     found = norms | variances
     smallest = min(found, key=lambda name: found[name].interval[0])
     relu = contrast(curves, "G1 ReLU", PASSAGE, LOW, 0)
@@ -160,10 +160,7 @@ def centroid_secondary(curves: xr.Dataset) -> Verdict:
 def _equal_norms(curves: xr.Dataset, regime: Regime) -> RegimeVerdict:
     """Equal clocks refute "first" in this regime; an interval that is too wide decides nothing."""
     found = [contrast(curves, "G1 equal", clock, LOW, 0, confidence=0.9) for clock in _NORM_CLOCKS]
-    equal: list[VerdictName] = [
-        judge_interval(each.centre, *each.interval, criterion_lower=-LEAST, criterion_upper=LEAST)
-        for each in found
-    ]
+    equal: list[VerdictName] = [judge_order(each, above=-LEAST, below=LEAST, strict=False) for each in found]
     opposite: dict[VerdictName, VerdictName] = {"holds": "fails", "fails": "holds"}
     verdict = judge_all(equal)
     return regime.found(opposite.get(verdict, verdict), ", ".join(map(described, found)))
@@ -174,20 +171,14 @@ def exposure_reverses(curves: xr.Dataset) -> Verdict:
     if "R5" not in curves.setting.values or "R1" not in curves.setting.values:
         return not_evaluated(EXPOSURE_REVERSES, "needs the runs R5 and R1")
     balanced, rare = contrast(curves, "R5", PASSAGE), contrast(curves, "R1", PASSAGE)
-    counts: dict[str, Any] = {"replicates": balanced.replicates, "minimum_replicates": MINIMUM_SEEDS}
-    parts: list[VerdictName] = [
-        judge_interval(balanced.centre, *balanced.interval, criterion_lower=0.0, strict=True, **counts),
-        judge_interval(rare.centre, *rare.interval, criterion_upper=0.0, strict=True, **counts),
-    ]
-    verdict = judge_all(parts)
+    parts: list[VerdictName] = [judge_order(balanced, above=0.0), judge_order(rare, below=0.0)]
     regimes = []
     for regime in EXPOSURE_REVERSES.regimes:
         there = contrast(curves, _REVERSAL_REGIMES[regime.name], PASSAGE)
-        reversed_there = judge_interval(there.centre, *there.interval, criterion_upper=0.0, strict=True)
-        regimes.append(regime.found(reversed_there, described(there)))
+        regimes.append(regime.found(judge_order(there, below=0.0), described(there)))
     return Verdict(
         EXPOSURE_REVERSES.id,
-        verdict,
+        judge_all(parts),
         value=_number(rare),
         interval=_interval(rare),
         value_text=f"low over high: R5 {described(balanced)}, R1 {described(rare)}",
@@ -199,9 +190,7 @@ def exposure_reverses(curves: xr.Dataset) -> Verdict:
 
 
 def _sign(found: Contrast, above: float = 0.0) -> tuple[VerdictName, str]:
-    counts: dict[str, Any] = {"replicates": found.replicates, "minimum_replicates": MINIMUM_SEEDS}
-    verdict = judge_interval(found.centre, *found.interval, criterion_lower=above, strict=True, **counts)
-    return verdict, described(found)
+    return judge_order(found, above=above), described(found)
 
 
 def _number(found: Contrast) -> float | None:

@@ -1,91 +1,13 @@
-"""Figures of more ReLU students than teachers: perturbations, flat minima, splitting."""
+"""Figures of more ReLU students than teachers: flat minima, splitting."""
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from companion.analysis.statistics import wilson_interval
 from companion.figures.described import described
-from companion.figures.marks import guide, letter_panels, points_over_seeds, simulation_points, theory_line
+from companion.figures.marks import guide, letter_panels, theory_line
 from companion.figures.style import GREY, PALETTE, axis_label, figure
-
-# Kinds of fixed points: colour and marker.
-_KINDS = {
-    "minimum of $K=M$": (PALETTE["blue"], "o"),
-    "with a silent unit": (PALETTE["orange"], "^"),
-    "with a split unit": (PALETTE["vermilion"], "s"),
-    "minimum of $K=M+1$": (PALETTE["green"], "D"),
-}
-_DASHES = ("-", (0, (3, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
-
-
-@described(
-    title="Noise on fixed points: return or escape",
-    caption="Root mean square distance per weight to the fixed point after noise $N(0,\\sigma^2)$ on every weight, "
-    "(a) after 1000 steps of 0.01, as published, and (b) after convergence, against $\\sigma$; (c) share of runs back "
-    "at the very same point. Rows have norm one ($\\sigma\\sqrt{d}$ for rows of norm $\\sqrt{d}$). Means over noise, "
-    "95 % bootstrap intervals; in (c) Wilson intervals. Dashed: distance $=\\sigma$. Solid and broken lines: "
-    "one and more flipped units.",
-    equation=r"W_0=W_*+\sigma\,\xi,\qquad \mathrm{distance}=\|W-W_*\|_F/\sqrt{KD}",
-)
-def perturbation(fates: xr.Dataset) -> Figure:
-    """Distances after 1000 steps (left) and at convergence (middle), and the share that returns (right)."""
-    drawing, panels = figure("text", height=2.45, ncols=3)
-    sigma = fates.sigma.values
-    for name in map(str, fates.point.values):
-        member = fates.sel(point=name)
-        colour, marker = _KINDS[_kind(name)]
-        # Flipped units as line style: p in the order of appearance.
-        style = {
-            "color": colour,
-            "marker": marker,
-            "linestyle": _DASHES[_rank(fates, name)],
-            "linewidth": 0.7,
-        }
-        for axes, distance in zip(panels, (member.published, member.final), strict=False):
-            points_over_seeds(axes, sigma, distance.values, fmt="", **style)
-        hits, runs = member.returned.sum("repeat").values, member.sizes["repeat"]
-        ends = np.array([wilson_interval(int(hit), runs) for hit in hits]).T
-        # Side by side: most shares are nought or one.
-        beside = sigma * 1.12 ** (list(_KINDS).index(_kind(name)) - 1.5)
-        simulation_points(panels[2], beside, hits / runs, *ends, fmt="", **style)
-    for axes, label in zip(
-        panels, (axis_label(fates.published), axis_label(fates.final), "share that returns"), strict=True
-    ):
-        axes.set_xscale("log")
-        axes.set_xlabel(axis_label(fates.sigma))
-        axes.set_ylabel(label)
-    for axes in panels[:2]:
-        axes.set_yscale("log")
-        axes.plot(sigma, sigma, color=GREY, linewidth=0.6, linestyle=(0, (4, 2)), zorder=1.0)
-    panels[2].set_ylim(-0.03, 1.03)
-    handles = [
-        Line2D([], [], color=colour, marker=marker, linewidth=0.7, label=kind)
-        for kind, (colour, marker) in _KINDS.items()
-    ]
-    drawing.legend(handles=handles, loc="outside lower center", ncols=4)
-    letter_panels(panels)
-    return drawing
-
-
-def _kind(name: str) -> str:
-    if name.startswith("S"):
-        return "minimum of $K=M+1$"
-    return {"padded": "with a silent unit", "split": "with a split unit"}.get(
-        name.rpartition(" ")[2], "minimum of $K=M$"
-    )
-
-
-def _rank(fates: xr.Dataset, name: str) -> int:
-    flipped = [_flipped(str(other)) for other in fates.point.values]
-    return sorted(set(flipped)).index(_flipped(name)) % len(_DASHES)
-
-
-def _flipped(name: str) -> int:
-    return int(name.partition("(")[2].partition(")")[0])
-
 
 _POINT_STYLES = (
     (PALETTE["ink"], "-"),
@@ -99,8 +21,8 @@ _POINT_STYLES = (
 @described(
     title="Overparameterised minima are flat, and reached slowly",
     caption="(a) The lower eigenvalues of the Hessian, ascending, against their rank divided by $d$: global minima "
-    "inside their simplices (lines) and spurious minima (dashed). (b) Loss of gradient descent from random "
-    "starts; grey: a power $t^{-3}$. (c) Loss with a teacher unit $v$ shared by two students, "
+    "inside their simplices (lines) and critical points of positive loss (dashed). (b) Loss of gradient descent from "
+    "random starts; grey: a power $t^{-3}$. (c) Loss with a teacher unit $v$ shared by two students, "
     "$\\alpha v+\\delta u$ and $(1-\\alpha)v-\\delta u$, with $u$ across the teacher.",
     equation=r"\#\{\lambda=0\}=(K-M)\,d,\qquad \dot\delta\sim-\delta^2\ \Rightarrow\ L\sim t^{-3}",
     claims=["p1_c6_flat_power_law"],

@@ -19,7 +19,7 @@ _MARKED = 18  # markers along a curve
     title="Each class learns, and memorises, in its own time",
     caption="Losses per coordinate of the two classes of run V1, $\\sigma=(1.5,.5)$, $M=1$, $t=.1$, $\\psi_n=8$, "
     "$\\psi_p=16$, against eigen-time. Lines: theory, $d\\to\\infty$ (solid: test, dashed: training); markers: "
-    "closed form at finite $d$, mean over draws with 95 % bootstrap intervals. Dotted: the class's Bayes loss.",
+    "closed form at finite $d$, mean over draws with 95 % bootstrap intervals. Grey dashes: the class's Bayes loss.",
     equation=r"L_c(T)=1-2\sum_k c_k\Delta\,(P(-s_k)\pi)_c-\Delta\sum_{kl}c_kc_l\,\pi^\top P_{12}(k,l)\,\pi",
     claims=["p2rf_k1_theory_predicts_times"],
 )

@@ -1,7 +1,7 @@
 """Stored experiments on more students than teachers, K > M, in two-layer ReLU networks (arXiv:2604.09412).
 
-The teacher is orthonormal, rows have norms of order one and losses carry the factor 1/2. Sweeps over
-optimisers and assumptions stand in ``relu_optimisers``.
+Flat minima, slow approach, split units. The teacher is orthonormal, rows have norms of order one and
+losses carry the factor 1/2.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ import xarray as xr
 
 from companion.analysis.power_laws import fit_exponential, fit_power_law
 from companion.compute.seeds import generator
-from companion.compute.sweeps import Condition, sweep
 from companion.store.durable import stored
-from companion.theory.relu_landscape import family, hessian, known_families, population_loss
+from companion.studies.relu_families import LOSS
+from companion.studies.relu_optimisers import check_sizes
+from companion.theory.relu_landscape import Minimum, family, hessian, known_families, population_loss
 from companion.theory.relu_splitting import (
     count_flat_directions,
     global_minimum,
@@ -22,87 +23,12 @@ from companion.theory.relu_splitting import (
 )
 from companion.training.descent import initial_weights
 from companion.training.relu_decay import logarithmic_steps, loss_curve
-from companion.training.relu_perturbation import perturb
 
-LOSS = {"long_name": "loss $L$"}
 # With K = M the weights arrive within rounding, and smaller losses may be nothing else. With K > M they stay
 # 1e-5 away, and the loss keeps its relative accuracy.
 _ROUNDING = 1e-13
 _FACTOR_OF_TWO = 0.3  # in decades: with K = M the loss decays for no longer
-
-
-@stored
-def perturbation_block(
-    conditions: Sequence[Condition], teachers: int, sigma: Sequence[float], repeats: int, seed: int
-) -> xr.Dataset:
-    """Fates of one fixed point per condition (its kind and its number of flipped units)."""
-    fates = []
-    for condition in conditions:
-        point = _fixed_point(condition["kind"], condition["flipped"], teachers)
-        families = known_families(len(point), teachers)
-        fates.append(perturb(point, np.eye(teachers), sigma, repeats, seed, families=families))
-    dims = ("condition", "sigma", "repeat")
-    words = {
-        "start": "distance of the perturbed start",
-        "published": "distance after 1000 steps",
-        "final": "distance after convergence",
-        "loss": "loss $L$ after convergence",
-        "returned": "back at the very same point",
-        "converged": "converged",
-        "label": "where the run ended",
-    }
-    return xr.Dataset(
-        {
-            name: (dims, np.stack([getattr(fate, name) for fate in fates]), {"long_name": long_name})
-            for name, long_name in words.items()
-        },
-        coords={"sigma": ("sigma", list(sigma), {"long_name": r"noise per weight $\sigma$"})},
-    )
-
-
-@stored
-def perturbation_return(
-    teachers: int, flipped: Sequence[int], sigma: Sequence[float], repeats: int, seed: int
-) -> xr.Dataset:
-    """How far runs end from a fixed point after noise: after 1000 steps of .01, and after convergence.
-
-    Dims ``point``, ``sigma`` and ``repeat``. For each p of ``flipped``: I(p) at K = M; the same with a
-    silent unit of norm zero ("padded") and with its last flipped unit split into halves ("split") at
-    K = M + 1; and S(p) of K = M + 1 (a minimum for few p: 1 and 2 at M = 10). Distances are root mean
-    squares per weight.
-    """
-    conditions = [{"kind": kind, "flipped": int(p)} for kind in _KINDS for p in flipped]
-    fates = sweep(
-        perturbation_block,
-        conditions,
-        block=1,
-        label="perturbations",
-        teachers=teachers,
-        sigma=tuple(sigma),
-        repeats=repeats,
-        seed=seed,
-    )
-    names = [_point_name(str(condition["kind"]), int(condition["flipped"])) for condition in conditions]
-    students = [teachers if condition["kind"] == "I" else teachers + 1 for condition in conditions]
-    return fates.rename(condition="point").assign_coords(
-        point=names, students=("point", students, {"long_name": "students $K$"})
-    )
-
-
-_KINDS = ("I", "padded", "split", "S")
-
-
-def _point_name(kind: str, flipped: int) -> str:
-    return f"{kind}({flipped})" if kind in ("I", "S") else f"I({flipped}) {kind}"
-
-
-def _fixed_point(kind: str, flipped: int, teachers: int) -> np.ndarray:
-    if kind == "S":
-        return family("S", flipped, teachers + 1, teachers).weights
-    weights = family("I", flipped, teachers).weights
-    if kind == "padded":
-        return np.vstack([weights, np.zeros(teachers)])
-    return split(weights, teachers - 1, 0.5) if kind == "split" else weights
+_SMALLEST_FAMILY, _SMALLEST_MINIMUM = 4, 6  # teachers from which I(1) exists, and is a minimum
 
 
 @stored
@@ -118,19 +44,35 @@ def flatness(
     """How flat minima are with K > M students, and how descent approaches them.
 
     - Hessian spectra in d = ``dimension`` at M = ``teachers``, long form (dim ``eigenvalue``): global
-      minima of K = M, M + 1, M + 2 inside their simplices, I(1) of K = M and S(1) of K = M + 1. On ``point``:
-      ``flat``, eigenvalues below 1e-9 in modulus, and ``expected``, (K - M) d at global minima.
+      minima of K = M, M + 1, M + 2 inside their simplices, I(1) of K = M and S(1) of K = M + 1, which are
+      called saddles where they are (M < 6 and M < 7). On ``point``: ``flat``, eigenvalues below 1e-9 in
+      modulus, ``expected``, (K - M) d at global minima, and ``is_minimum``.
     - ``curve`` (size, start, step): loss of descent with step .3 at M = ``decay_teachers`` and K = M, M + 1.
       On (size, start): ``slope``, d log L / d log t over the last decade of time; over its last factor of two
       the residuals of a power law and of an exponential, whose ``rate`` is per step; ``flat_end``,
       eigenvalues below 1e-3 at the end. For K = M only losses above 1e-13, which are not rounding, are fitted.
     - ``valley`` (offset, share): loss on the segment between (v, 0) and (0, v) and off it, with the pair
       (α v + δ u, (1 - α) v - δ u), u across the span of the teacher.
+
+    Raises ValueError for fewer than 4 ``teachers``, where neither I(1) nor S(1) exists, for dimensions
+    below the numbers of teachers, and for other numbers below one.
     """
+    check_sizes(least=_SMALLEST_FAMILY, teachers=[teachers])
+    check_sizes(decay_teachers=[decay_teachers], starts=[starts], steps=[steps])
+    for name, size, least in (
+        ("dimension", dimension, teachers),
+        ("decay_dimension", decay_dimension, decay_teachers),
+    ):
+        if size < least:
+            raise ValueError(f"{name}: given {size} for {least} teachers; allowed: at least as many")
     dataset = xr.merge([_spectra(teachers, dimension), _valley(teachers)])
     decay = _decay(decay_teachers, decay_dimension, starts, steps, seed)
     return dataset.merge(decay).assign_attrs(
-        root_seed=seed, dimension=dimension, decay_teachers=decay_teachers, decay_dimension=decay_dimension
+        root_seed=seed,
+        dimension=dimension,
+        decay_teachers=decay_teachers,
+        decay_dimension=decay_dimension,
+        decay_steps=steps,
     )
 
 
@@ -143,9 +85,11 @@ def _spectra(teachers: int, dimension: int) -> xr.Dataset:
             global_minimum(V, [[0.4, 0.6], [0.3, 0.7], *whole[2:]]),
             2 * dimension,
         ),
-        f"I(1), $K={teachers}$": (_wide(family("I", 1, teachers).weights, dimension), 0),
-        f"S(1), $K={teachers + 1}$": (_wide(family("S", 1, teachers + 1, teachers).weights, dimension), 0),
     }
+    minima = [True] * len(points)
+    for spurious in (family("I", 1, teachers), family("S", 1, teachers + 1, teachers)):
+        points[_critical_name(spurious)] = (_wide(spurious.weights, dimension), 0)
+        minima.append(spurious.is_minimum)
     spectra = {name: np.linalg.eigvalsh(hessian(W, V)) for name, (W, _) in points.items()}
     lengths = [len(values) for values in spectra.values()]
     return xr.Dataset(
@@ -160,9 +104,14 @@ def _spectra(teachers: int, dimension: int) -> xr.Dataset:
             "flat": ("point", [count_flat_directions(W, V, dimension) for W, _ in points.values()]),
             "expected": ("point", [expected for _, expected in points.values()]),
             "students": ("point", [len(W) for W, _ in points.values()]),
+            "is_minimum": ("point", minima),
         },
         coords={"point": list(points)},
     )
+
+
+def _critical_name(point: Minimum) -> str:
+    return f"{point.name}, $K={point.students}$" + ("" if point.is_minimum else " (saddle)")
 
 
 def _wide(weights: np.ndarray, dimension: int) -> np.ndarray:
@@ -253,7 +202,14 @@ def splitting(
     repeat, step): I(1) at K = M = ``escape_teachers`` with an aligned or its flipped unit halved and noise
     ``sigma`` on each weight. ``escape_rate`` is the predicted rate 4 |λ_min(D_k)| at which the loss falls
     away from that of I(1): the Hessian along (δ, -δ) is 2 λ for halves, and the loss is quadratic in δ.
+
+    Raises ValueError for ``teachers`` or ``escape_teachers`` below 6, which have no spurious minimum to split,
+    and for a sigma that is not positive and finite, or other numbers below one.
     """
+    check_sizes(least=_SMALLEST_MINIMUM, teachers=teachers, escape_teachers=[escape_teachers])
+    check_sizes(repeats=[repeats], steps=[steps])
+    if not 0 < sigma < np.inf:
+        raise ValueError(f"sigma: given {sigma}; allowed: a positive finite number")
     rows = [row for size in teachers for extra in (0, 1) for row in _units(size + extra, size)]
     columns = list(zip(*rows, strict=True))
     words = {

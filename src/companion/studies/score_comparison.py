@@ -124,17 +124,19 @@ def sample_size(
 
     ``memorisation_band`` and ``generalisation_band`` (sample_ratio, draw) are medians of eigenvalues;
     ``gen_passage`` (share one half) and ``mem_gap_absolute`` (.05), (sample_ratio,), come from the theory.
-    Raises ValueError for a sample ratio of at most one, where there is no memorisation band.
+    Raises ValueError for a sample ratio of at most one, where there is no memorisation band, and for no draws.
     """
-    if min(sample_ratios) <= 1:
+    if not sample_ratios or min(sample_ratios) <= 1:
         raise ValueError(f"sample_ratios: given {list(sample_ratios)}; allowed: numbers above 1")
+    if draws < 1:
+        raise ValueError(f"draws: given {draws}; allowed: at least 1")
     conditions = [
         {"sample_ratio": float(ratio), "draw": draw} for ratio in sample_ratios for draw in range(draws)
     ]
     bands = sweep(
         band_block,
         conditions,
-        block=max(1, draws),
+        block=1,
         label=f"bands at p = {round(feature_ratio * dimension)}",
         dimension=dimension,
         feature_ratio=feature_ratio,

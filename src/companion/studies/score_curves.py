@@ -62,24 +62,25 @@ def simulated_curves(
     _check(settings, draws=draws, dimension=dimension)
     conditions = [
         {"setting": setting, "dimension": dimension, "draw": draw}
-        for setting in settings.values()
         for draw in range(draws)
+        for setting in settings.values()
     ]
     found = sweep(
         draw_block,
         conditions,
-        block=max(1, round(8 * (40 / dimension) ** 3)),
+        # One model a block unless it is tiny: then more draws, or other settings beside it, compute none anew.
+        block=max(1, round((20 / dimension) ** 3)),
         label=f"score models at d = {dimension}",
         moments=moments,
         seed=seed,
     )
     names = list(settings)
-    shape = (len(names), draws, found.sizes["time"], found.sizes["label"])
-    dims = ("setting", "draw", "time", "label")
+    shape = (draws, len(names), found.sizes["time"], found.sizes["label"])
+    dims = ("draw", "setting", "time", "label")
     curves = {
         name: (dims, found[name].values.reshape(shape), found[name].attrs) for name in ("train", "test")
     }
-    dataset = xr.Dataset(curves, coords={"setting": names, "time": found.time})
+    dataset = xr.Dataset(curves, coords={"setting": names, "time": found.time}).transpose("setting", ...)
     dataset = dataset.assign(_reducible(settings)).assign_attrs(dimension=dimension, root_seed=seed)
     return dataset.assign(clocks(dataset))
 

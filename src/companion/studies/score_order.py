@@ -73,8 +73,12 @@ def geometry_order(
 
     Norms: equal variances, σ = 1, orthogonal centroids with geometric mean of M_11 and M_22 one (G1 at ratio 2).
     Angles: σ = (1, 1), M_11 = 2, M_22 = .5. Theory and simulations as in `variance_order`; ``axis`` tells
-    which of the two a row belongs to.
+    which of the two a row belongs to. Raises ValueError for norm ratios that are not positive.
     """
+    if min(*norm_ratios, *norm_points) <= 0:
+        raise ValueError(
+            f"norm_ratios, norm_points: given {[*norm_ratios, *norm_points]}; allowed: positive numbers"
+        )
 
     def by_norm(ratio: float) -> ScoreSetting:
         return two_classes(deviations=(1, 1), gram=(ratio, 1 / ratio))
@@ -123,10 +127,11 @@ def phase_diagram(values: int, shares: Sequence[float]) -> xr.Dataset:
     """log(T_low/T_high) of gen_passage(.5) over (share, value) for each of `AXES`, by theory.
 
     ``advantage`` (axis, share, place) from the flow equations, ``reduced`` from the reduced model of n = infinity;
-    positive where the high-variance class comes first. Raises ValueError for fewer than two values.
+    positive where the high-variance class comes first. Raises ValueError for fewer than two values or shares.
     """
-    if values < 2:
-        raise ValueError(f"values: given {values}; allowed: at least 2")
+    for name, count in (("values", values), ("shares", len(shares))):
+        if count < 2:
+            raise ValueError(f"{name}: given {count}; allowed: at least 2")
     grids = {name: np.linspace(axis["smallest"], axis["largest"], values) for name, axis in AXES.items()}
     settings = {
         f"{name}|{share!r}|{value!r}": phase_setting(name, float(value), float(share))

@@ -13,8 +13,8 @@ from companion.theory.class_posterior import GaussianClasses, checked_times
 
 Floats = NDArray[np.float64]
 
-# Largest number of posteriors held at once, in numbers.
-_BLOCK = 4_000_000
+# Number of posteriors held at once: few enough to stay in the cache.
+_BLOCK = 1 << 18
 
 
 class Attribution:

@@ -55,8 +55,11 @@ def backward_step(
     noise, after, between = (-np.expm1(-2 * time) for time in (now, then, step))
     clean = np.exp(step) * between / noise  # a e^t
     factor = np.exp(-step) * after / noise + clean
-    fresh = np.sqrt(between * after / noise) * generator.standard_normal(points.shape)
-    return factor * points + (clean * noise) * score + fresh
+    moved = generator.standard_normal(points.shape)
+    moved *= np.sqrt(between * after / noise)
+    moved += factor * points
+    moved += (clean * noise) * score
+    return moved
 
 
 def clone_attribution(

@@ -10,8 +10,9 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
-from scipy.special import ive
+from scipy.special import gammaln, ive
 
 from companion.theory.class_posterior import checked_times
 
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 
 _LENGTHS = 24
 _STEP = 0.4  # of the grids, in nats
+_BESSEL_NODES = 300
 
 
 def information(times: ArrayLike, standard_deviation: float) -> Floats:
@@ -154,8 +156,19 @@ def _noncentral(
     size = int(np.clip((highest - lowest) / step, 200, 4000))
     grid = np.linspace(lowest, highest, size)
     order = dimension / 2 - 1
-    with np.errstate(divide="ignore"):  # ive underflows where the density does
-        log_bessel = np.log(ive(order, np.sqrt(shifts[:, None] * grid)))
+    log_bessel = _log_bessel(order, np.sqrt(shifts[:, None] * grid))
     square = (np.sqrt(grid) - np.sqrt(shifts)[:, None]) ** 2
     density = np.exp(log_bessel - square / 2 + (order / 2) * np.log(grid / shifts[:, None]))
     return scale * grid, density / density.sum(axis=1, keepdims=True)
+
+
+def _log_bessel(order: float, z: Floats) -> Floats:
+    """log I_order(z) - z: a spline through scipy's values in log z, which are slow, or its first terms at small z."""
+    nodes = np.linspace(np.log(z.min()), np.log(z.max()) + 1e-9, _BESSEL_NODES)
+    values = ive(order, np.exp(nodes))
+    known = values > 1e-250
+    found = order * np.log(z / 2) - gammaln(order + 1) + np.log1p(z**2 / (4 * order + 4)) - z
+    if known.sum() > 3:
+        inside = z >= np.exp(nodes[known][0])
+        found[inside] = CubicSpline(nodes[known], np.log(values[known]))(np.log(z[inside]))
+    return found

@@ -1,12 +1,15 @@
-"""The table of families: every listed critical point of one size, with its stability, as data."""
+"""The table of families: every listed critical point of one size, with its stability, as data.
+
+The lowest of them also says which runs count as global: see ``global_loss_limit``.
+"""
 
 from collections.abc import Iterable
 
 from companion.theory.relu_children import known_families
+from companion.theory.relu_families import check_size
 from companion.theory.relu_minimum import Minimum
 
-#: Students and teachers of the published tables (arXiv:2604.09412); at (19, 17) no family is known.
-PUBLISHED_SIZES = ((17, 17), (18, 17), (19, 17))
+_SMALLEST_WITH_FAMILIES = 4  # I(1), a saddle there
 
 
 def family_table(
@@ -32,6 +35,31 @@ def family_table(
         if (minimum.is_minimum or not minima_only)
         and (largest_flipped is None or minimum.flipped <= largest_flipped)
     ]
+
+
+def global_loss_limit(students: int, teachers: int | None = None) -> float:
+    """Loss below which a run of K = ``students`` counts as global: a tenth of the lowest family's.
+
+    This is the one definition used by every census, table and test. The families are those of
+    ``known_families`` at K and M = ``teachers`` (K unless given), saddles included; for K > M + 1, where
+    none is known, those of K = M, and below four teachers, where there is none at all, those of four.
+    The teacher is orthonormal; it falls about as 0.03/K.
+
+    Raises ValueError for sizes below one or not whole, and for K < M, where no student reaches zero loss.
+
+    >>> round(global_loss_limit(17), 6), round(global_loss_limit(18, 17), 6), round(global_loss_limit(19, 17), 6)
+    (0.00128, 0.00117, 0.00128)
+    """
+    if teachers is None:
+        teachers = students
+    check_size("students", students, whole=True)
+    check_size("teachers", teachers, whole=True)
+    if students < teachers:
+        raise ValueError(
+            f"students: given {students} for {teachers} teachers; allowed: at least as many, so that zero loss exists"
+        )
+    families = known_families(students, teachers) or known_families(max(teachers, _SMALLEST_WITH_FAMILIES))
+    return families[0].loss / 10.0
 
 
 def table_columns(minima: Iterable[Minimum]) -> dict[str, list]:

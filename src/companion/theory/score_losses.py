@@ -16,8 +16,9 @@ from companion.theory.two_point_response import Resolvents, TwoPointResponse
 
 Floats = NDArray[np.float64]
 
-# Stands in for a ridge of zero: λ -> 0 is the limit that is meant, also where U is singular.
-_LEAST_RIDGE = 1e-12
+# Stands in for a ridge of zero: λ -> 0 is the limit that is meant, also where U is singular (smaller ones would
+# feel the rounding of variances that vanish). Times beyond its inverse count as infinite.
+_LEAST_RIDGE = 1e-10
 
 
 def ridge_losses(
@@ -79,10 +80,11 @@ def flow_losses(
     given = _amounts(times, "times")
     weights = _checked_weights(class_weights, mixture)
     losses = np.ones((2, given.size, mixture.classes))
-    inside = (given > 0) & np.isfinite(given)
-    if np.isinf(given).any():
+    ended = given > 1 / _LEAST_RIDGE
+    inside = (given > 0) & ~ended
+    if ended.any():
         end = ridge_losses([0], mixture, sample_ratio, feature_ratio, class_weights=weights, nodes=nodes)
-        losses[:, np.isinf(given)] = np.stack(end)
+        losses[:, ended] = np.stack(end)
     if inside.any():
         path = contour(given[inside], contour_points)
         solution = _solve(-path.nodes.ravel(), mixture, sample_ratio, feature_ratio, weights, nodes)
@@ -113,7 +115,8 @@ def total_train_loss(
     given = _amounts(times, "times")
     weights = _checked_weights(class_weights, mixture)
     losses = np.full(given.size, weights.sum())
-    inside, ended = (given > 0) & np.isfinite(given), np.isinf(given)
+    ended = given > 1 / _LEAST_RIDGE
+    inside = (given > 0) & ~ended
     if ended.any():
         end = np.array([-_LEAST_RIDGE])
         solution = _solve(end, mixture, sample_ratio, feature_ratio, weights, nodes)

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from companion.settings.problems import did_you_mean
 from companion.theory.two_layer import Activation, check_activation, two_layer_loss
 from companion.training import descent_kernels, relu_optimiser_kernels
+from companion.training.descent import checked_runs
 from companion.training.reach import reachable_coordinates
 
 Optimiser = Literal["gradient_descent", "two_layer", "normalised", "orthonormalised"]
@@ -85,8 +86,9 @@ def optimise(
     not depend on the number of threads or on which runs share a call, bit for bit. With D > K + M the
     computation uses the K + M dimensions that descent can reach.
 
-    Raises ValueError for wrong shapes or parameters, for a teacher with dependent rows and for K > D of
-    the orthonormalised optimiser.
+    Raises ValueError for wrong shapes or parameters, for a teacher with dependent rows, and for starts
+    that cannot be brought to the constraint: K > D or dependent rows of the orthonormalised
+    optimiser, rows of zeros of the normalised one.
 
     >>> start = np.array([[[0.8, -0.4], [0.1, 0.7]]])
     >>> end = optimise(start, np.eye(2), "orthonormalised")
@@ -95,10 +97,8 @@ def optimise(
     """
     rule = _rule(optimiser)
     beta = check_activation(activation, negative_slope)
-    start, V = _start(weights), _teacher(teacher)
+    start, V = checked_runs(weights, teacher)
     runs, students, dimension = start.shape
-    if dimension != V.shape[1]:
-        raise ValueError(f"weights and teacher must have the same D, got shapes {start.shape} and {V.shape}")
     levels = _tolerances(tolerances)
     rate = 2.0 / students if step is None else float(step)
     for name, value in (("step", rate), ("maximum_steps", maximum_steps)):
@@ -192,24 +192,6 @@ def _rule(optimiser: str) -> int:
     return _RULES[optimiser]
 
 
-def _start(weights: ArrayLike) -> NDArray[np.float64]:
-    start = np.ascontiguousarray(weights, dtype=np.float64)
-    if start.ndim != 3 or 0 in start.shape[1:]:
-        raise ValueError(f"weights must have 3 dimensions (runs, students, D), got shape {start.shape}")
-    return start
-
-
-def _teacher(teacher: ArrayLike) -> NDArray[np.float64]:
-    V = np.ascontiguousarray(teacher, dtype=np.float64)
-    if V.ndim != 2 or 0 in V.shape:
-        raise ValueError(f"teacher must have 2 dimensions, got shape {V.shape}")
-    if not np.isfinite(V).all():
-        raise ValueError("teacher must be finite")
-    if (rank := np.linalg.matrix_rank(V)) < len(V):
-        raise ValueError(f"teacher must have linearly independent rows, got rank {rank} of {len(V)} rows")
-    return V
-
-
 def _tolerances(tolerances: Sequence[float]) -> NDArray[np.float64]:
     levels = np.array([float(tolerance) for tolerance in tolerances])
     if not (levels.size and np.isfinite(levels).all() and (levels > 0).all() and (np.diff(levels) < 0).all()):
@@ -229,14 +211,25 @@ def _second_layer(second_layer: ArrayLike | None, runs: int, students: int) -> N
 
 def _constrained(start: NDArray[np.float64], rule: int) -> NDArray[np.float64]:
     """The start, brought to the constraint of the rule."""
+    whole = np.flatnonzero(np.isfinite(start).all(axis=(1, 2)))  # the others end at once, unconverged
     if rule == relu_optimiser_kernels.NORMALISED:
-        with np.errstate(invalid="ignore", over="ignore"):  # a run that starts at a row of zeros ends there
+        if (empty := whole[~start[whole].any(axis=2).all(axis=-1)]).size:
+            raise ValueError(
+                f"weights: run {empty[0]} has a row of zeros; allowed for optimiser normalised: rows of any norm > 0"
+            )
+        with np.errstate(invalid="ignore", over="ignore"):
             return start / np.linalg.norm(start, axis=2, keepdims=True)
     if rule == relu_optimiser_kernels.ORTHONORMALISED:
         students, dimension = start.shape[1:]
         if students > dimension:
             raise ValueError(
                 f"optimiser orthonormalised needs K <= D, got weights of K = {students} rows in D = {dimension}"
+            )
+        ranks = np.linalg.matrix_rank(start[whole])
+        if (dependent := np.flatnonzero(ranks < students)).size:
+            raise ValueError(
+                f"weights: run {whole[dependent[0]]} has rows of rank {ranks[dependent[0]]}; "
+                f"allowed for optimiser orthonormalised: {students} linearly independent rows"
             )
         frames, triangles = np.linalg.qr(np.swapaxes(start, 1, 2))
         signs = np.where(np.diagonal(triangles, axis1=1, axis2=2) < 0, -1.0, 1.0)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from companion.analysis.minima import classify, polish
 from companion.compute.seeds import generator
+from companion.theory.relu_family_table import global_loss_limit
 from companion.theory.relu_landscape import Minimum, overlaps
 from companion.training.descent import descend
 
@@ -59,10 +60,11 @@ def perturb(
     """Add noise of each ``sigma`` to the fixed point ``weights`` (K, D), ``repeats`` times, and descend.
 
     After ``steps`` steps of ``step`` the runs go on with steps 2/K until the gradient norm is below
-    ``tolerance``, and ``spurious_tolerance`` where the loss stays above 1e-3, or for ``maximum_steps``.
-    Ends above that loss are polished by Newton's method and named after ``families``. Rows of zeros
-    (units that were added, still silent) are allowed. Each noise draws from a generator named by
-    K, D, sigma and repeat: further sigmas and repeats change none of the others.
+    ``tolerance``, and ``spurious_tolerance`` where the loss stays above ``global_loss_limit`` of these
+    sizes, or for ``maximum_steps``. Ends above that loss are polished by Newton's method and named
+    after ``families``. Rows of zeros (units that were added, still silent) are allowed. Each noise
+    draws from a generator named by K, D, sigma and repeat: further sigmas and repeats change none of
+    the others.
 
     Raises ValueError for wrong shapes or parameters.
 
@@ -95,7 +97,7 @@ def perturb(
         published, V, tolerance=tolerance, spurious_tolerance=spurious_tolerance, maximum_steps=maximum_steps
     )
     final, loss = ends.weights.copy(), ends.loss.copy()
-    spurious = np.flatnonzero(ends.converged & (loss > 1e-3))
+    spurious = np.flatnonzero(ends.converged & (loss > global_loss_limit(len(point), len(V))))
     better = polish(final[spurious], V)
     final[spurious], loss[spurious] = better.weights, better.loss
     distances = [_rms(each - point).reshape(shape) for each in (start, published, final)]
