@@ -15,7 +15,7 @@ RUNS = ("G1", "R1", "V2", "V0", "V1", "R few")
 def simulated(score_clocks, factor, draws=10, dimension=40, late=1.3, few=1.3):
     """Times that are ``factor`` (a number, or one for each draw) times those of `predicted`."""
     each = np.broadcast_to(factor, (draws,))[:, None]
-    settings = {name: {"every": each * (1.0, 2.0)} for name in RUNS}
+    settings: dict[str, dict] = {name: {"every": each * (1.0, 2.0)} for name in RUNS}
     for name in ("V0", "V1"):
         settings[name]["mem_gap_absolute(0.05)"] = np.array([0.5, 11 * late])
     settings["R few"] = {"every": (few, 2.0)}

@@ -12,10 +12,11 @@ RUNS = tuple(claims.DESIGN.values())
 GENERALISED, MEMORISED = "gen_passage(0.5)", "mem_gap_absolute(0.05)"
 
 
-def cells(design, clock, support, exposure, ratio):
+def cells(design, clock, effects, other):
     """Times with these effects on log T when a share or a weight goes up to one half, at clock ``clock``."""
+    support, exposure = effects
     return {
-        name: {clock: (np.exp((share == 0.5) * support + (weight == 0.5) * exposure), ratio)}
+        name: {clock: (np.exp((share == 0.5) * support + (weight == 0.5) * exposure), other)}
         for (share, weight), name in design.items()
     }
 
@@ -24,10 +25,10 @@ def design(generalised=(0.01, -0.3), memorised=(1.5, 0.2), few=(0.2, -1.0)):
     """Settings of the 2 x 2 design with (support, exposure) effects; ``few`` has its own runs but for R5."""
     runs = {name: {"every": (5.0, 5.0)} for name in (*RUNS, *claims._FEW.values())}
     for clock, effects in ((GENERALISED, generalised), (MEMORISED, memorised)):
-        for name, times in cells(claims.DESIGN, clock, *effects, 1.0).items():
+        for name, times in cells(claims.DESIGN, clock, effects, 1.0).items():
             runs[name] = runs[name] | times
     level = sum(generalised) - sum(few)
-    for name, times in cells(claims._FEW, GENERALISED, *few, 1.0).items():
+    for name, times in cells(claims._FEW, GENERALISED, few, 1.0).items():
         if name != "R5":
             first, second = times[GENERALISED]
             runs[name] = runs[name] | {GENERALISED: (first * np.exp(level), second)}

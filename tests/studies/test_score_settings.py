@@ -5,7 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from companion.datasets.gaussian_mixture import class_counts
-from companion.studies.score_settings import SETTINGS, ScoreSetting, two_classes
+from companion.store.arguments import encode
+from companion.studies.score_settings import SETTINGS, two_classes
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -111,5 +112,6 @@ def test_what_is_no_mixture_is_refused_by_name(change, named):
 
 
 def test_equal_settings_are_one_key_of_the_store():
-    assert len({two_classes(deviations=(1, 1)), two_classes(deviations=(1.0, 1.0))}) == 1
-    assert isinstance(SETTINGS["V1"], ScoreSetting)
+    assert two_classes(deviations=(1, 1)) == two_classes(deviations=(1.0, 1.0))
+    assert encode(two_classes(deviations=(1, 1)), "a") == encode(two_classes(deviations=(1.0, 1.0)), "a")
+    assert encode(SETTINGS["V1"], "a") != encode(SETTINGS["V2"], "a")

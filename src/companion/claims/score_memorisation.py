@@ -77,8 +77,11 @@ MEMORISATION_REVERSES = Claim(
 )
 
 
-def exposure_or_support(curves: xr.Dataset, ends: xr.Dataset) -> Verdict:
-    """Verdict on `EXPOSURE_OR_SUPPORT` from ``simulated_curves`` of the design and ``final_losses``."""
+def exposure_or_support(curves: xr.Dataset, ends: xr.Dataset, theory: xr.Dataset | None = None) -> Verdict:
+    """Verdict on `EXPOSURE_OR_SUPPORT` from ``simulated_curves`` of the design and ``final_losses``.
+
+    With ``theory_curves`` the notes say what the factors become for d -> infinity.
+    """
     generalised, memorised = (_effects(curves, DESIGN, clock) for clock in (PASSAGE, _MEMORISED))
     share = _ratio(generalised[0], generalised[1])
     factor = _ratio(memorised[0], memorised[1])
@@ -99,9 +102,19 @@ def exposure_or_support(curves: xr.Dataset, ends: xr.Dataset) -> Verdict:
             _endless(ends, EXPOSURE_OR_SUPPORT.regimes[0]),
             _few_points(curves, EXPOSURE_OR_SUPPORT.regimes[1]),
         ),
-        notes=(f"generalisation: {parts[0]}; memorisation: {parts[1]}",),
-        keys=stored_keys(curves, ends),
+        notes=(f"generalisation: {parts[0]}; memorisation: {parts[1]}", *_asymptotic(theory)),
+        keys=stored_keys(curves, ends, *([] if theory is None else [theory])),
     )
+
+
+def _asymptotic(theory: xr.Dataset | None) -> tuple[str, ...]:
+    if theory is None:
+        return ()
+    found = []
+    for clock in (PASSAGE, _MEMORISED):
+        support, exposure = _effects(theory.expand_dims("draw"), DESIGN, clock)
+        found.append(abs(float(support[0])) / abs(float(exposure[0])))
+    return (f"theory, support over exposure: generalisation {found[0]:.3g}, memorisation {found[1]:.3g}",)
 
 
 def _effects(curves: xr.Dataset, design: dict, clock: Clock) -> tuple[np.ndarray, np.ndarray]:

@@ -73,7 +73,7 @@ def class_spectra(data: xr.Dataset) -> Figure:
     drawing, panels = figure("text", height=2.3, ncols=data.sizes["setting"])
     for axes, name in zip(panels, data.setting.values, strict=True):
         part = data.sel(setting=name)
-        exact = part.class_histogram.sel(kind="exact")
+        exact = part.class_histogram
         for label, colour, marker in ((0, HIGH, "o"), (1, LOW, "s")):
             theory_line(axes, part.eigenvalue, part.class_theory.isel(label=label), color=colour)
             _markers(axes, part.centre.values, exact.isel(label=label).values, marker, colour)

@@ -12,7 +12,6 @@ from companion.figures.style import GREY, PALETTE, axis_label, figure
 
 HIGH, LOW = PALETTE["vermilion"], PALETTE["blue"]
 _TRAIN, _TEST = (0, (4, 1.5)), "-"
-_MARKED = 18  # markers along a curve
 
 
 @described(
@@ -27,16 +26,15 @@ def learning_curves(curves: xr.Dataset) -> Figure:
     """Train and test losses of one setting, one panel for each class."""
     drawing, panels = figure("text", height=2.4, ncols=2)
     part = curves.isel(setting=0)
-    time = part.time.values
-    kept = np.unique(np.linspace(0, time.size - 1, _MARKED).round().astype(int))
+    time, mark = part.time.values, part.mark.values
     for label, (axes, colour, name) in enumerate(
         zip(panels, (HIGH, LOW), ("larger variance", "smaller variance"), strict=True)
     ):
         for which, dashes, marker in (("test", _TEST, "o"), ("train", _TRAIN, "s")):
             theory_line(axes, time, part[which].isel(label=label), color=colour, linestyle=dashes)
-            samples = part[f"simulated_{which}"].isel(label=label, time=kept).transpose("time", "draw").values
+            samples = part[f"simulated_{which}"].isel(label=label).transpose("mark", "draw").values
             face = {"markerfacecolor": "white", "markeredgewidth": 0.7} if which == "train" else {}
-            points_over_seeds(axes, time[kept], samples, color=colour, fmt=marker, **face)
+            points_over_seeds(axes, mark, samples, color=colour, fmt=marker, **face)
         guide(axes, y=float(1 - part.reducible.isel(label=label)))
         axes.set_xscale("log")
         axes.set_xlabel(axis_label(part.time))
@@ -118,7 +116,7 @@ def window(curves: xr.Dataset) -> Figure:
     """A time line for each run and class with its four events."""
     names = [str(name) for name in curves.setting.values]
     drawing, axes = figure("text", height=0.7 + 0.36 * len(names))
-    edge = 1.6 * float(curves.time.max())
+    edge = 1.6 * float(curves.attrs["last_time"])
     rows = []
     for place, name in enumerate(names):
         for label, colour in ((0, HIGH), (1, LOW)):
@@ -133,7 +131,7 @@ def window(curves: xr.Dataset) -> Figure:
     axes.set_ylim(len(names) - 0.3, -0.6)
     axes.set_yticks([row + 0.17 for row, name in rows if name], names)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(axis_label(curves.time))
+    axes.set_xlabel("eigen-time $T$")
     handles = [
         Line2D([], [], color=PALETTE["ink"], linestyle="", marker=marker, label=text)
         for *_, text, marker in _EVENTS

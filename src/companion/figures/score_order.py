@@ -230,14 +230,15 @@ _SHOWN = {
     "there the marker stands at the edge; where in more than a quarter of the draws neither does it is left out.",
     claims=["p2rf_k2_variance_first", "p2rf_k3_centroid_secondary", "p2rf_k4c_memorisation_reverses"],
 )
-def robustness(curves: xr.Dataset) -> Figure:
+def robustness(clocks: xr.Dataset) -> Figure:
     """Forest of contrasts: one panel for each setting, one row for each clock and threshold."""
-    names = [name for name in _SHOWN if name in curves.setting.values]
+    names = [name for name in _SHOWN if name in clocks.setting.values]
     drawing, panels = figure("text", height=2.6, ncols=len(names), sharey=True, squeeze=False)
     for axes, name in zip(panels[0], names, strict=True):
-        part = curves.sel(setting=name)
+        part = clocks.sel(setting=name)
         for row, (clock, dim, level, _) in enumerate(_ROWS):
-            found = part[clock].sel({dim: level}, method="nearest") if dim else part[clock]
+            drawn = part[f"simulated_{clock}"]
+            found = drawn.sel({dim: level}, method="nearest") if dim else drawn
             _draw_contrast(axes, row, *found.transpose("label", "draw").values)
         axes.axvline(0.0, color="#808080", linewidth=0.6, zorder=1.0)
         axes.set_xscale("symlog", linthresh=0.5, linscale=0.7)

@@ -17,6 +17,9 @@ from companion.theory.class_posterior import checked_times
 
 Floats = NDArray[np.float64]
 
+# Points at once, whose features stay in the cache.
+_BLOCK = 512
+
 
 @dataclass(frozen=True, eq=False)
 class LearnedScores:
@@ -36,9 +39,16 @@ class LearnedScores:
             place = np.flatnonzero(self.times == time)
             if place.size != 1:
                 raise ValueError(f"time: {time} given; scores were trained at {self.times.tolist()} only")
+            coefficients = self.coefficients[training, place[0]]
+            if not coefficients.any():
+                return np.zeros(points.shape)
             model = self.features.at(float(time))
             flat = points.reshape(-1, points.shape[-1])
-            return model.score(flat, self.coefficients[training, place[0]]).reshape(points.shape)
+            found = np.empty_like(flat)
+            for start in range(0, len(flat), _BLOCK):
+                rows = slice(start, start + _BLOCK)
+                found[rows] = model.score(flat[rows], coefficients)
+            return found.reshape(points.shape)
 
         return learned
 

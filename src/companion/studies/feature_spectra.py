@@ -69,7 +69,7 @@ def eigenvalue_block(conditions: Sequence[Condition], dimension: int, seed: int)
 
 
 @stored
-def spectra(dimension: int, draws: int, seed: int, *, places: int = 300, bins: int = 44) -> xr.Dataset:
+def spectra(dimension: int, draws: int, seed: int, *, places: int = 180, bins: int = 44) -> xr.Dataset:
     """Spectra of the four `CASES`: density per decade of e, λρ(λ), by theory and as histograms.
 
     ``theory`` (setting, place) at ``eigenvalue``; ``histogram`` (setting, kind, draw, bin) at ``centre``;
@@ -77,18 +77,19 @@ def spectra(dimension: int, draws: int, seed: int, *, places: int = 300, bins: i
     L1 distance of the densities, both smoothed to η = .05, over λ from .005 to 15. Raises ValueError for no
     dimension or draws.
     """
-    return _compared(CASES, dimension, draws, seed, places, bins)
+    return _compared(CASES, dimension, draws, seed, places, bins).drop_vars("class_histogram")
 
 
 @stored
-def class_spectra(dimension: int, draws: int, seed: int, *, places: int = 300, bins: int = 44) -> xr.Dataset:
+def class_spectra(dimension: int, draws: int, seed: int, *, places: int = 180, bins: int = 44) -> xr.Dataset:
     """Class-resolved spectra λρ_c(λ) of cases B and C, and of run R1 at half the dimension (see `spectra`).
 
-    ``class_theory`` (setting, place, label) and ``class_histogram`` (setting, kind, draw, bin, label).
+    ``class_theory`` (setting, place, label) and, of the exact matrix, ``class_histogram`` (setting, draw, bin, label).
     """
     small = _compared({name: CASES[name] for name in "BC"}, dimension, draws, seed, places, bins)
     rare = _compared({"R1": SETTINGS["R1"]}, max(dimension // 2, 10), draws, seed, places, bins)
-    return xr.concat([small, rare], dim="setting", join="exact", combine_attrs="override")
+    joined = xr.concat([small, rare], dim="setting", join="exact", combine_attrs="override")
+    return joined[["class_theory", "class_histogram"]].sel(kind="exact", drop=True)
 
 
 def _compared(

@@ -29,24 +29,44 @@ def chosen(names: Sequence[str]) -> dict[str, ScoreSetting]:
 
 
 @stored
-def compared_curves(names: Sequence[str], dimension: int, draws: int, seed: int) -> xr.Dataset:
-    """Losses and clocks of trained models (``simulated_*``, dim ``draw``) beside those of the theory.
+def compared_curves(
+    names: Sequence[str], dimension: int, draws: int, seed: int, *, marks: int = 18
+) -> xr.Dataset:
+    """Losses of the theory (dim ``time``) and of trained models (``simulated_*``, dims ``draw``, ``mark``).
 
-    Raises ValueError for unknown settings.
+    ``marks`` of the times, evenly spaced, are kept of the simulations. Raises ValueError for unknown settings.
     """
     settings = chosen(names)
     simulated = simulated_curves(settings, dimension, draws, seed).sel(setting=list(names))
-    drawn = {f"simulated_{name}": simulated[name] for name in ("train", "test", *CLOCKS)}
-    theory = theory_curves(settings).sel(setting=list(names)).assign_coords(time=simulated.time)
-    return theory.assign(drawn).assign_attrs(dimension=dimension, root_seed=seed)
+    theory = theory_curves(settings).sel(setting=list(names))
+    kept = np.unique(np.linspace(0, simulated.sizes["time"] - 1, marks).round().astype(int))
+    marked = simulated[["train", "test"]].isel(time=kept).rename(time="mark")
+    drawn = {f"simulated_{name}": marked[name] for name in ("train", "test")}
+    lines = theory[["train", "test", "reducible"]]
+    return lines.assign(drawn).assign_attrs(dimension=dimension, root_seed=seed)
+
+
+@stored
+def compared_clocks(names: Sequence[str], dimension: int, draws: int, seed: int) -> xr.Dataset:
+    """Clocks of the theory, and of trained models (``simulated_*``, dim ``draw``); inf where never reached.
+
+    ``last_time`` (attribute) is when watching ended. Raises ValueError for unknown settings.
+    """
+    settings = chosen(names)
+    simulated = simulated_curves(settings, dimension, draws, seed).sel(setting=list(names))
+    theory = theory_curves(settings).sel(setting=list(names))
+    drawn = {f"simulated_{name}": simulated[name] for name in CLOCKS}
+    last = float(simulated.time.max())
+    attrs = {"dimension": dimension, "root_seed": seed, "last_time": last}
+    return theory[list(CLOCKS)].assign(drawn).assign_attrs(attrs)
 
 
 @stored
 def support_exposure(dimension: int, draws: int, seed: int) -> xr.Dataset:
-    """Clocks in the 2 x 2 design of examples and weights, by theory and simulation (see `compared_curves`)."""
-    found = compared_curves(list(DESIGN), dimension, draws, seed)
+    """Clocks in the 2 x 2 design of examples and weights, by theory and simulation (see `compared_clocks`)."""
+    found = compared_clocks(list(DESIGN), dimension, draws, seed)
     support, exposure = zip(*DESIGN.values(), strict=True)
-    return found.drop_dims("time").assign_coords(
+    return found.assign_coords(
         support=("setting", list(support), {"long_name": "share of the examples"}),
         exposure=("setting", list(exposure), {"long_name": "weight in the loss"}),
     )
