@@ -158,7 +158,8 @@ save("p1_p4_perturbation", perturbation, fates)
 # %% tags=["p1_p2_optimisers"]
 limits = {"step_budget": table_step_budget, "maximum_steps": table_maximum_steps}
 cells = (table_students, table_teachers, table_initialisations, CONFIRMATORY_ROOT)
-save("p1_p2_optimisers", optimisers, success := optimiser_table(*cells, **limits))
+success = optimiser_table(*cells, **limits)
+save("p1_p2_optimisers", optimisers, success.drop_vars("success_steps"))
 
 # %% [markdown]
 # Width is what helps: where plain descent reaches the teacher from nearly every start, a second layer has nothing to

@@ -74,6 +74,15 @@ def test_effects_are_found_as_they_were_put_in(score_clocks):
     assert verdict.notes == ("generalisation: holds; memorisation: holds",)
 
 
+def test_the_theory_is_noted_beside_the_verdict(score_clocks):
+    curves = score_clocks(design(), spread=0.0)
+    theory = score_clocks(design(memorised=(3.0, -0.2)), 1, jitter=0.0, spread=0.0).isel(draw=0)
+    verdict = claims.exposure_or_support(curves, final(), theory)
+    assert verdict.notes[1:] == ("theory, support over exposure: generalisation 0.0333, memorisation 15",)
+    assert len(verdict.keys) == 2
+    assert claims.exposure_or_support(curves, final()).value == verdict.value
+
+
 def test_only_the_high_variance_class_is_asked(score_clocks):
     curves = score_clocks(design(), jitter=0.0, spread=0.0)
     curves.gen_passage.loc[{"label": 1}] = np.nan

@@ -62,16 +62,21 @@ def test_every_eigenvalue_is_in_a_bin_but_for_the_outliers(tiny):
 
 
 def test_classes_share_the_whole_spectrum_out(tiny):
-    np.testing.assert_allclose(tiny.class_histogram.sum("label"), tiny.histogram, atol=1e-9)
-    np.testing.assert_allclose(tiny.class_theory.sum("label"), tiny.theory, rtol=1e-6)
-    assert (tiny.class_histogram.fillna(0) > -1e-12).all()
-    # The one class of case A has it all, and no second class is made up.
+    shares = feature_spectra.class_spectra(10, 2, 0, places=60, bins=15)
+    part = shares.class_histogram.sel(setting=["B", "C"])
+    assert part.dims == ("setting", "draw", "bin", "label")
+    exact = tiny.histogram.sel(setting=["B", "C"], kind="exact")
+    np.testing.assert_allclose(part.sum("label"), exact, atol=1e-9)
+    assert (shares.class_histogram > -1e-12).all()
+    for data, settings in ((tiny, ["B", "C", "D"]), (shares, ["B", "C", "R1"])):
+        assert data.class_theory.sel(setting=settings).notnull().all()
+    theory = tiny.class_theory.sum("label")
+    np.testing.assert_allclose(theory, tiny.theory, rtol=1e-6)
     np.testing.assert_allclose(
-        tiny.class_histogram.sel(setting="A").isel(label=0), tiny.histogram.sel(setting="A")
+        shares.class_theory.sel(setting=["B", "C"]), tiny.class_theory.sel(setting=["B", "C"]), rtol=1e-6
     )
-    for part in (tiny.class_histogram, tiny.class_theory):
-        assert part.sel(setting="A").isel(label=1).isnull().all()
-        assert part.drop_sel(setting="A").notnull().all()
+    # The one class of case A has it all, and no second class is made up.
+    assert tiny.class_theory.sel(setting="A").isel(label=1).isnull().all()
 
 
 def test_atoms_are_where_the_noise_of_the_features_puts_them(tiny):
@@ -130,11 +135,11 @@ def test_the_classes_of_a_rare_run_have_their_own_dimension(project):
     assert shares.class_theory.dims == ("setting", "place", "label")
     width = np.log(60 / 2e-3) / 10
     # d = 12 with sixteen features each, of which at most two are outliers; B has eight for each of 24.
-    missing = 1 - shares.histogram.sum("bin").isel(draw=0) * width
+    missing = 1 - shares.class_histogram.sum(["bin", "label"]).isel(draw=0) * width
     np.testing.assert_allclose(missing.sel(setting="B"), 0, atol=1e-9)
     count = missing.sel(setting="R1") * 12 * 16
     np.testing.assert_allclose(count, count.round(), atol=1e-9)
-    # Class 1 has a tenth of the examples, and its bands hold less of the spectrum.
+    # Class 1 has a tenth of the examples, and its modes are a smaller part of the spectrum.
     rare = shares.class_histogram.sel(setting="R1").sum("bin")
     assert (rare.isel(label=0) < 0.5 * rare.isel(label=1)).all()
 

@@ -18,6 +18,7 @@ def test_names_choose_settings_and_unknown_ones_are_told_what_there_is():
     "study",
     [
         lambda: score_comparison.compared_curves(["V1", "V9"], 8, 1, 0),
+        lambda: score_comparison.compared_clocks(["V1", "V9"], 8, 1, 0),
         lambda: score_comparison.final_losses(["V1", "V9"]),
     ],
 )
@@ -26,22 +27,40 @@ def test_studies_refuse_unknown_names(project, study):
         study()
 
 
+NAMES = ["V1", "G1", "R1"]  # not the order of the alphabet, in which stored functions see a dict
+
+
 def test_curves_are_those_of_their_run_in_the_order_of_the_names(project):
-    names = ["V1", "G1", "R1"]  # not the order of the alphabet, in which stored functions see a dict
-    both = score_comparison.compared_curves(names, 8, 2, 0)
-    assert both.setting.values.tolist() == names
-    for name in names:
+    both = score_comparison.compared_curves(NAMES, 8, 2, 0, marks=5)
+    assert both.setting.values.tolist() == NAMES
+    np.testing.assert_array_equal(both.time, score_curves.time_grid(281))
+    np.testing.assert_array_equal(both.mark, both.time[[0, 70, 140, 210, 280]])
+    assert (both.attrs["dimension"], both.attrs["root_seed"]) == (8, 0)
+    for name in NAMES:
         setting = {name: SETTINGS[name]}
         part = both.sel(setting=name)
         simulated = score_curves.simulated_curves(setting, 8, 2, 0).sel(setting=name)
         theory = score_curves.theory_curves(setting).sel(setting=name)
-        for variable in ("train", "test", *score_comparison.CLOCKS):
-            drawn = part[f"simulated_{variable}"].transpose(*simulated[variable].dims)
-            np.testing.assert_array_equal(drawn, simulated[variable])
+        for variable in ("train", "test"):
+            drawn = part[f"simulated_{variable}"].transpose("draw", "mark", "label")
+            np.testing.assert_array_equal(drawn, simulated[variable].sel(time=both.mark.values))
             np.testing.assert_allclose(part[variable], theory[variable], rtol=1e-6)
         np.testing.assert_array_equal(part.reducible, theory.reducible)
-    np.testing.assert_array_equal(both.time, score_curves.time_grid(281))
-    assert (both.attrs["dimension"], both.attrs["root_seed"]) == (8, 0)
+
+
+def test_clocks_are_those_of_their_run_in_the_order_of_the_names(project):
+    both = score_comparison.compared_clocks(NAMES, 8, 2, 0)
+    assert both.setting.values.tolist() == NAMES
+    assert "time" not in both.dims
+    assert both.attrs["last_time"] == pytest.approx(1e4)
+    for name in NAMES:
+        setting = {name: SETTINGS[name]}
+        simulated = score_curves.simulated_curves(setting, 8, 2, 0).sel(setting=name)
+        theory = score_curves.theory_curves(setting).sel(setting=name)
+        for clock in score_comparison.CLOCKS:
+            drawn = both[f"simulated_{clock}"].sel(setting=name)
+            np.testing.assert_array_equal(drawn.transpose(*simulated[clock].dims), simulated[clock])
+            np.testing.assert_allclose(both[clock].sel(setting=name), theory[clock], rtol=1e-6)
 
 
 def test_the_design_has_its_shares_beside_its_clocks(project):

@@ -90,7 +90,7 @@ def _draw_success(axes: Axes, cell: xr.Dataset) -> None:
             color=colour,
             zorder=3.0,
         )
-    guide(axes, x=float(cell.attrs["step_budget"]), text="budget")
+    guide(axes, x=float(cell.attrs["step_budget"]))
     axes.set_xscale("log")
     axes.set_xlabel(axis_label(cell.steps))
 

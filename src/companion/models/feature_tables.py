@@ -132,14 +132,19 @@ def _monomials(
     activation: Activation, order: int, edges: NDArray[Any], width: float, deviation: float
 ) -> Floats:
     """Coefficients of the powers of t in [-1, 1], (panels, degree + 1, order + 2), at one deviation."""
-    points = _chebyshev_points(_DEGREE + 1)
-    fields = edges[:, None] + 0.5 * width * (points + 1)
+    fields = edges[:, None] + 0.5 * width * (_chebyshev_points(_DEGREE + 1) + 1)
     values = _functions(activation, order, fields, np.array(deviation))
-    to_chebyshev = np.linalg.inv(chebyshev.chebvander(points, _DEGREE))
+    return np.moveaxis(values @ _values_to_powers(), 0, -1)
+
+
+@lru_cache(maxsize=1)
+def _values_to_powers() -> Floats:
+    """From values at the Chebyshev points of a panel to coefficients of powers, by Chebyshev coefficients."""
+    to_chebyshev = np.linalg.inv(chebyshev.chebvander(_chebyshev_points(_DEGREE + 1), _DEGREE))
     to_powers = np.zeros((_DEGREE + 1, _DEGREE + 1))
     for k, unit in enumerate(np.eye(_DEGREE + 1)):
         to_powers[k, : k + 1] = chebyshev.cheb2poly(unit[: k + 1])
-    return np.moveaxis(values @ to_chebyshev.T @ to_powers, 0, -1)
+    return to_chebyshev.T @ to_powers
 
 
 def _grouped(monomials: Floats) -> Floats:
