@@ -52,7 +52,8 @@ def test_names_select_settings_in_whatever_order_they_are_given(project):
         assert not np.array_equal(forward[name].sel(setting="a"), forward[name].sel(setting="b"))
 
 
-def test_more_draws_compute_only_the_new_ones(project, models):
+def test_more_draws_compute_only_the_new_ones(project, models, monkeypatch):
+    monkeypatch.setattr(score_curves, "_draws_together", lambda dimension: 1)
     few = score_curves.simulated_curves({"a": TINY, "b": OTHER}, 20, 1, 0, moments=9)
     assert models == [20] * 2
     more = score_curves.simulated_curves({"a": TINY, "b": OTHER}, 20, 2, 0, moments=9)
@@ -64,11 +65,14 @@ def test_more_draws_compute_only_the_new_ones(project, models):
     assert models == [20] * 5
 
 
-def test_draws_of_tiny_models_share_a_block_and_are_extended_too(project, models):
-    score_curves.simulated_curves({"a": TINY, "b": OTHER}, 10, 4, 0, moments=9)
-    assert len(models) == 8
+def test_draws_of_small_models_come_in_batches_of_five(project, models):
+    four = score_curves.simulated_curves({"a": TINY, "b": OTHER}, 10, 4, 0, moments=9)
+    assert (four.sizes["draw"], len(models)) == (4, 10)
+    five = score_curves.simulated_curves({"a": TINY, "b": OTHER}, 10, 5, 0, moments=9)
+    assert len(models) == 10
+    np.testing.assert_array_equal(five.test.isel(draw=slice(4)), four.test)
     score_curves.simulated_curves({"a": TINY, "b": OTHER}, 10, 8, 0, moments=9)
-    assert len(models) == 16
+    assert len(models) == 20
 
 
 def test_draws_share_their_noise_across_settings(project):

@@ -32,21 +32,28 @@ def time_grid(moments: int, first: float = 1e-3, last: float = 1e4) -> np.ndarra
 
 
 @stored
-def draw_block(conditions: Sequence[Condition], moments: int, seed: int) -> xr.Dataset:
-    """Losses of trained models, one for each condition (``setting``, ``dimension``, ``draw``).
+def draw_block(conditions: Sequence[Condition], together: int, moments: int, seed: int) -> xr.Dataset:
+    """Losses of trained models: each condition (``setting``, ``dimension``, ``batch``) is ``together`` draws.
 
-    Variables ``train`` and ``test`` (condition, time, label); all settings have equally many classes.
+    Variables ``train`` and ``test`` (condition, member, time, label); all settings have equally many classes.
     """
     times, found = time_grid(moments), []
     for condition in conditions:
-        setting, dimension, draw = condition["setting"], condition["dimension"], condition["draw"]
-        mixture = setting.mixture
-        noise = generator(seed, "score model", dimension, draw)
-        model = draw_features(mixture, round(setting.feature_ratio * dimension), dimension, noise)
-        samples = sample(mixture, round(setting.sample_ratio * dimension), dimension, noise)
-        flow = model.score_flow(mixture, samples, setting.class_weights)
-        found.append(np.stack(flow.learning_curves(times)))
-    return _losses(np.stack(found), times, ("condition", "time", "label"))
+        setting, dimension = condition["setting"], condition["dimension"]
+        mixture, first = setting.mixture, condition["batch"] * together
+        for draw in range(first, first + together):
+            noise = generator(seed, "score model", dimension, draw)
+            model = draw_features(mixture, round(setting.feature_ratio * dimension), dimension, noise)
+            samples = sample(mixture, round(setting.sample_ratio * dimension), dimension, noise)
+            flow = model.score_flow(mixture, samples, setting.class_weights)
+            found.append(np.stack(flow.learning_curves(times)))
+    losses = np.stack(found).reshape(len(conditions), together, *found[0].shape)
+    return _losses(np.moveaxis(losses, 2, 1), times, ("condition", "member", "time", "label"))
+
+
+def _draws_together(dimension: int) -> int:
+    """Draws that make one block of a second or more."""
+    return 5 if dimension <= 60 else 1
 
 
 @stored
@@ -56,31 +63,33 @@ def simulated_curves(
     """Learning curves of ``draws`` models of each setting at dimension d, and their clocks.
 
     Dims ``setting`` (by name, in alphabetical order), ``draw``, ``time``, ``label``; with `clocks`.
-    More draws compute only the new ones. Raises ValueError for fewer than one draw, or settings of unlike
-    numbers of classes.
+    Draws come in batches of five where models are small; more of them compute only the new ones.
+    Raises ValueError for fewer than one draw, or settings of unlike numbers of classes.
     """
     _check(settings, draws=draws, dimension=dimension)
-    conditions = [
-        {"setting": setting, "dimension": dimension, "draw": draw}
-        for draw in range(draws)
-        for setting in settings.values()
-    ]
+    together = _draws_together(dimension)
+    batches = -(-draws // together)
     found = sweep(
         draw_block,
-        conditions,
-        # One model a block unless it is tiny: then more draws, or other settings beside it, compute none anew.
-        block=max(1, round((20 / dimension) ** 3)),
+        [
+            {"setting": setting, "dimension": dimension, "batch": batch}
+            for setting in settings.values()
+            for batch in range(batches)
+        ],
+        block=1,
         label=f"score models at d = {dimension}",
+        together=together,
         moments=moments,
         seed=seed,
     )
     names = list(settings)
-    shape = (draws, len(names), found.sizes["time"], found.sizes["label"])
-    dims = ("draw", "setting", "time", "label")
+    shape = (len(names), batches * together, found.sizes["time"], found.sizes["label"])
+    dims = ("setting", "draw", "time", "label")
     curves = {
-        name: (dims, found[name].values.reshape(shape), found[name].attrs) for name in ("train", "test")
+        name: (dims, found[name].values.reshape(shape)[:, :draws], found[name].attrs)
+        for name in ("train", "test")
     }
-    dataset = xr.Dataset(curves, coords={"setting": names, "time": found.time}).transpose("setting", ...)
+    dataset = xr.Dataset(curves, coords={"setting": names, "time": found.time})
     dataset = dataset.assign(_reducible(settings)).assign_attrs(dimension=dimension, root_seed=seed)
     return dataset.assign(clocks(dataset))
 
