@@ -19,27 +19,39 @@ from companion.claims import relu_dynamics as claims
 from companion.claims.register import record, table
 from companion.figures import relu_dynamics as figures
 from companion.figures.save import save
-from companion.settings.types import Cluster, Count, Counts, Device, Positive, Positives, Profile, Seed
+from companion.settings.types import (
+    Cluster,
+    Count,
+    Counts,
+    Device,
+    Naturals,
+    Positives,
+    Profile,
+    Seed,
+    Texts,
+)
 from companion.studies import relu_dynamics as study
+from companion.studies.relu_trajectories import trajectories
 
 # %% tags=["parameters"]
 profile: Profile = "laptop"  # parameter file that these values come from
 device: Device = "auto"  # where tensors live; this notebook computes on the CPU
 cluster: Cluster = "local"  # who works on the blocks of a sweep
 seed: Seed = 0  # root of the starts and of the examples that the chain draws
-students: Counts = [2, 3]  # students K of each trajectory
-learning_rates: Positives = [0.8, 0.2]  # step size of each trajectory
-durations: Positives = [60.0, 100.0]  # length of each trajectory, in steps / d
-teachers: Count = 2  # teacher units M of the trajectories
+students: Counts = [2, 3, 8]  # students K of each trajectory
+teachers: Counts = [2, 2, 8]  # teacher units M of each trajectory
+learning_rates: Positives = [0.8, 0.2, 0.1]  # step size of each trajectory
+durations: Positives = [60.0, 100.0, 1200.0]  # length of each trajectory, in steps / d
+starts: Naturals = [0, 0, 32]  # index of the random start of each; 32 leads K = M = 8 to a spurious minimum
 dimensions: Counts = [100, 1000, 10000]  # input dimensions d of the chain
 runs: Count = 20  # runs of the chain for each dimension
-attractor_students: Count = 7  # size K = M of the minimum that learning is to stay near
+longest_chain: Count = 1200000  # steps of one run; chains that take more (d times duration) are left out
+attractor_students: Counts = [7]  # sizes K = M of the minimum that learning is to stay near
 attractor_rates: Positives = [0.02, 0.05, 0.1, 0.2, 0.3]  # step sizes there
-largest_rate: Positive = 0.38  # largest step size of the curve; the state ceases to exist at .474
-curve_points: Count = 20  # points of the curve
 attractor_dimension: Count = 1000  # dimension of the chain started in the stationary state
 attractor_runs: Count = 8  # runs of this chain for each step size
-spectrum_students: Counts = [5, 6, 7]  # sizes K = M whose linearisation is compared with the Hessian
+spectrum_students: Counts = [5, 6, 7]  # students K of the points whose linearisation meets the Hessian
+spectrum_families: Texts = ["all"]  # these points by name, like I(1) or S(1), or all of K = M and M + 1
 
 # %%
 run = companion.session.here("p1_relu_dynamics", locals())
@@ -54,13 +66,26 @@ run
 # are a Markov chain, which we simulate exactly from one start shared by all curves.
 
 # %% tags=["p1_f6_trajectories"]
-paths = study.trajectories(students, learning_rates, durations, teachers, dimensions, runs, seed)
+paths = trajectories(
+    students,
+    teachers,
+    learning_rates,
+    durations,
+    starts,
+    dimensions,
+    runs,
+    seed,
+    longest_chain=longest_chain,
+)
 save("p1_f6_trajectories", figures.trajectories, paths)
 
 # %% [markdown]
-# The chain settles on the flow with noise, not on gradient flow: at $\eta=.8$ the two losses come to differ by tens of
-# times. What remains at $d=100$ is the time of leaving the plateau, on which the students are alike: it scatters, and
-# for $K=3$ it also comes earlier.
+# The chain settles on the flow with noise, not on gradient flow, and the larger $\eta$ is, the further the two are
+# apart. What small $d$ adds is scatter in the time of leaving the plateau, on which the students are alike.
+#
+# Where a minimum is in the way this scatter decides more. A flow that ends in a spurious minimum, with a student
+# pointing away from its teacher unit, comes to rest above it, on the upper thin line. Runs at finite $d$ from the same
+# start need not: the title of the panel counts those that share its fate.
 
 # %% [markdown]
 # ## Where does learning come to rest?
@@ -70,23 +95,16 @@ save("p1_f6_trajectories", figures.trajectories, paths)
 # $$S=\eta\,\mathcal S,\quad A\mathcal S+\mathcal SA=N,\qquad L=L_0+\tfrac{\eta}{4}\,\mathrm{tr}\,N .$$
 
 # %% tags=["p1_f8_attractors"]
-states = study.attractors(
-    attractor_students,
-    attractor_rates,
-    largest_rate,
-    curve_points,
-    attractor_dimension,
-    attractor_runs,
-    seed,
-)
+states = study.attractors(attractor_students, attractor_rates, attractor_dimension, attractor_runs, seed)
 save("p1_f8_attractors", figures.attractors, states)
 
 # %% [markdown]
-# The minimum is the place of rest for $\eta\to0$ only. At $\eta=.3$ the loss is shifted 2.5 times as far as the linear
-# law says, yet this state is still stable: what fails is the law, not the attractor.
+# The minimum is the place of rest for $\eta\to0$ only. Longer steps shift the loss further than the linear law says,
+# panel (c), while the state remains stable: what fails first is the law, not the attractor. The state itself ends in
+# a fold, where it meets an unstable one; with longer steps nothing holds learning near this minimum.
 
 # %% tags=["p1_f8_attractors"]
-spectra = study.linearisation(spectrum_students, 1.0)
+spectra = study.linearisation(spectrum_students, spectrum_families, 1.0)
 record(claims.sgd_attractor(spectra, states), claims.SGD_ATTRACTOR)
 
 # %% [markdown]
@@ -100,8 +118,9 @@ record(claims.sgd_attractor(spectra, states), claims.SGD_ATTRACTOR)
 save("p1_f7_linearisation", figures.linearisation, spectra)
 
 # %% [markdown]
-# They agree to rounding. At $K=5$ some eigenvalues are positive: I(1) is a saddle there, and learning leaves it; from
-# $K=6$ on all are negative.
+# They agree to rounding, at every critical point on the list. Where the largest eigenvalue is negative the loss has a
+# minimum and learning stays; where it is positive, as at every point with $K=5$, the loss has a saddle and learning
+# leaves.
 
 # %% [markdown]
 # ## What was claimed, and what we find

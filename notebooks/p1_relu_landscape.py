@@ -33,16 +33,17 @@ from companion.explore.relu_landscape import explorer
 from companion.figures import relu_landscape as figures
 from companion.figures.save import save
 from companion.settings.types import Cluster, Count, Counts, Device, Positive, Profile, Seed
+from companion.studies import relu_endpoints as study
 from companion.studies import relu_families as families
-from companion.studies import relu_landscape as study
 
 # %% tags=["parameters"]
 profile: Profile = "laptop"  # parameter file that these values come from
 device: Device = "auto"  # where tensors live; this notebook computes on the CPU
 cluster: Cluster = "local"  # who works on the blocks of a sweep
 seed: Seed = 0  # root of the random starts shown in the figures
-students: Counts = [6, 8, 10, 17]  # sizes K = M of the loss histogram
-initialisations: Counts = [1000, 1000, 500, 200]  # random starts at each of these sizes
+students: Counts = [6, 8, 10, 17]  # sizes K = M of the loss histogram, a panel each
+initialisations: Counts = [1000, 1000, 500, 200]  # random starts of each panel
+dimensions: Counts = [6, 8, 10, 17]  # input dimension d of each panel, M or more
 overlap_students: Count = 10  # size K = M at which the overlap matrices are shown
 wider_students: Count = 15  # size K = M + 1 at which those of families S and X are shown
 largest_spectrum: Count = 20  # largest K whose full Hessian is diagonalised
@@ -66,15 +67,21 @@ run
 # of $q$ units, solved by Newton's method inside their invariant subspace.
 
 # %% tags=["p1_f1_loss_histogram"]
-histogram = study.loss_histogram(students, initialisations, seed)
+histogram = study.loss_histogram(students, initialisations, dimensions, seed)
 save("p1_f1_loss_histogram", figures.loss_histogram, histogram)
 
 # %% [markdown]
-# The bars stand on the lines, and only on them. I(1), one student pointing away from its teacher unit, takes
-# nearly all failures at small $K$; with growing $K$ families with more flipped units share the harvest.
+# The bars stand on the lines; an endpoint anywhere else would be vermilion. I(1), one student pointing away from its
+# teacher unit, takes nearly all failures at small $K$; with growing $K$ families with more flipped units share the
+# harvest.
+#
+# Families have been labelled by one integer, $k_1$, the number of *anti-aligned* students. It is $p$ at I($p$) and $q$
+# at II($q$), and so it does not tell all minima apart: for $15\leq K\leq17$ both I(6) and II(6) are minima, and a
+# family that loses its stability leaves a child with three blocks, like II(6+1), with the $k_1$ of other minima. We
+# name families by their blocks.
 #
 # **Judged on its own seeds.** The claim is that spurious endpoints belong to the listed families: same loss to
-# $10^{-7}$ *and* same blocks to $10^{-5}$ after polishing. Beside it stand three regimes where it should break.
+# $10^{-7}$ *and* same blocks to $10^{-5}$ after polishing. Beside it stand four regimes where it should break.
 
 # %% tags=["p1_f1_loss_histogram"]
 matches = study.family_matches(
@@ -103,8 +110,8 @@ save("p1_f2_overlap_matrices", figures.overlap_matrices, overlaps)
 # ## How bad they are, and how it scales
 #
 # In the block ansatz sizes enter as numbers: the loss costs the same at any width, even at a real one, so families
-# can be followed to very large $K$ and their changes of stability placed exactly (a solid line is a minimum, a dotted one
-# a saddle).
+# can be followed to very large $K$ and their changes of stability placed exactly (a solid line is a minimum, a dotted
+# one a saddle).
 # Family I costs a constant per flipped unit and vanishes, $K L/p\to\frac12-\frac{2}{\pi^2}$. Family II($K$), where
 # every unit is flipped, keeps a loss of order one, $L\to\frac12-\frac1\pi$.
 
@@ -115,11 +122,16 @@ save("p1_f3_loss_against_width", figures.loss_against_width, widths)
 # %% [markdown]
 # ## When they become minima
 #
+# It has been said that ReLU networks have no Hessian, so that stability has to be probed by noise. This is true of the
+# loss on a sample. The population loss averages the kinks away: it is twice continuously differentiable wherever no
+# student is zero (only third derivatives jump, at parallel pairs), and the signs of its eigenvalues decide.
+#
 # In $d$ dimensions the spectrum of the Hessian consists of its $KM$ eigenvalues inside the teacher's span and of
 # the $K$ eigenvalues of $A$, each $d-M$ times. So one small computation decides stability at any $d$: a family is a
 # minimum where both curves are positive. Each I($p$) is born a saddle and turns into a minimum at its own width;
 # II(6) and II(7) lose their stability again, to children with three blocks. At $K=M+1$ the same happens later and
-# stays weaker: the eigenvalues of S and X remain several times below those of I.
+# stays weaker: the eigenvalues of S and X remain several times below those of I. Lines and markers are two
+# computations, one by symmetry types at real $K$, one from all second derivatives with respect to the weights.
 
 # %% tags=["p1_f4_stability"]
 stability = families.stability(largest_spectrum, largest_stability)

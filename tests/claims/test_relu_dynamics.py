@@ -7,10 +7,16 @@ import xarray as xr
 from companion.claims import relu_dynamics as claims
 
 
-def spectra(difference: float = 1e-12, largest: float = -0.01, saddle: float = 0.008) -> xr.Dataset:
+def spectra(
+    difference: float = 1e-12, largest: float = -0.01, saddle: float = 0.008, sizes: tuple[int, ...] = (5, 7)
+) -> xr.Dataset:
+    """I(1) at K = M = 5 and 7, beside points that the claim is not about."""
+    points = {5: (1e-12, saddle), 7: (difference, largest)}
+    rows = [("I(1)", size, size, *points[size]) for size in sizes]
+    rows += [("II(7)", 7, 7, 1.0, 1.0), ("I(1)", 7, 6, 1.0, 1.0)]
+    names = ("family", "students", "teachers", "difference", "largest")
     return xr.Dataset(
-        {"difference": ("students", [1e-12, difference]), "largest": ("students", [saddle, largest])},
-        coords={"students": [5, 7]},
+        {name: ("point", list(values)) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
     )
 
 
@@ -20,17 +26,18 @@ def states(
     """Shifts ``loss`` and ``transverse`` times the predicted ones at η → 0, with a curvature beyond."""
     rates = np.array([0.02, 0.05, 0.1, 0.3])
     bend = rates * (1 + curvature * rates)
+    at, size = ("students", "learning_rate"), "students"
     return xr.Dataset(
         {
-            "loss": ("learning_rate", 0.02 + 0.04 * loss * bend),
-            "transverse": ("learning_rate", 0.2 * transverse * bend),
-            "leading": ("learning_rate", np.full(4, -0.01)),
-            "minimum_loss": 0.02,
-            "loss_slope": 0.04,
-            "transverse_slope": 0.2,
+            "loss": (at, [np.full(4, 9.0), 0.02 + 0.04 * loss * bend]),
+            "transverse": (at, [np.full(4, 9.0), 0.2 * transverse * bend]),
+            "leading": (at, np.full((2, 4), -0.01)),
+            "minimum_loss": (size, [1.0, 0.02]),
+            "loss_slope": (size, [1.0, 0.04]),
+            "transverse_slope": (size, [1.0, 0.2]),
+            "fold": (size, [0.3, 0.4746]),
         },
-        coords={"learning_rate": rates},
-        attrs={"students": students},
+        coords={"learning_rate": rates, "students": [12, students]},
     )
 
 
@@ -57,7 +64,7 @@ def test_the_slope_is_the_one_at_zero_and_not_that_of_a_line_through_the_points(
 
 def test_missing_step_sizes_and_sizes_decide_nothing():
     assert claims.sgd_attractor(spectra(), states().isel(learning_rate=[0, 2, 3])).verdict == "not evaluated"
-    assert claims.sgd_attractor(spectra().sel(students=[5]), states()).verdict == "not evaluated"
+    assert claims.sgd_attractor(spectra(sizes=(5,)), states()).verdict == "not evaluated"
 
 
 def test_failing_regimes_are_judged_each_on_its_own_numbers():
@@ -65,5 +72,10 @@ def test_failing_regimes_are_judged_each_on_its_own_numbers():
     assert [(regime.verdict, regime.unexpected) for regime in found] == [("fails", False), ("fails", False)]
     found = claims.sgd_attractor(spectra(saddle=-0.001), states(curvature=0.1)).regimes
     assert [(regime.verdict, regime.unexpected) for regime in found] == [("holds", True), ("holds", True)]
-    found = claims.sgd_attractor(spectra().sel(students=[7]), states().isel(learning_rate=slice(3))).regimes
+    found = claims.sgd_attractor(spectra(sizes=(7,)), states().isel(learning_rate=slice(3))).regimes
     assert [regime.verdict for regime in found] == ["not evaluated", "not evaluated"]
+
+
+def test_the_note_says_where_the_state_of_rest_ends():
+    (note,) = claims.sgd_attractor(spectra(), states()).notes
+    assert "0.4746 at K = M = 7" in note

@@ -19,8 +19,9 @@ def frequencies(
             "teachers": ("cell", [teachers] * 3),
             "converged": ("cell", runs - np.array(unconverged)),
             "spurious": ("cell", spurious),
+            "anti_aligned_runs": (("cell", "anti_aligned"), np.array([[0, 0, 0], spurious]).T),
         },
-        coords={"outcome": ["global", "I(1)", "unmatched", "unconverged"]},
+        coords={"outcome": ["global", "I(1)", "unmatched", "unconverged"], "anti_aligned": [0, 1]},
         attrs={"initialisations": runs, "root_seed": 1},
     )
 
@@ -46,6 +47,24 @@ def test_width_reaches_global(spurious, unconverged, runs, expected):
 
 def test_another_teacher_decides_nothing():
     assert claims.width_reaches_global(SMALL, SMALL).verdict == "not evaluated"
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_other_widths_decide_nothing(which):
+    cells = [frequencies([90, 25, 0], [0, 0, 0]), SMALL]
+    cells[which] = cells[which].assign(students=cells[which].students + 1)
+    assert claims.width_reaches_global(*cells).verdict == "not evaluated"
+    cells[which] = cells[which].isel(cell=[0, 1])
+    assert claims.width_reaches_global(*cells).verdict == "not evaluated"
+
+
+def test_the_notes_count_what_did_not_converge_and_where_the_others_ended():
+    notes = claims.width_reaches_global(frequencies([90, 25, 0], [0, 4, 0]), SMALL).notes
+    assert notes == (
+        "K = 17: 0 unconverged; spurious by anti-aligned students: k1 = 1: 90",
+        "K = 18: 4 unconverged; spurious by anti-aligned students: k1 = 1: 25",
+        "K = 19: 0 unconverged; spurious by anti-aligned students: none",
+    )
 
 
 def softness(
@@ -77,3 +96,10 @@ def test_width_changes_stability(hessian, transverse, wide, expected):
     verdict = claims.width_changes_stability(softness(hessian, transverse, wide))
     assert verdict.verdict == expected
     assert verdict.regimes[0].verdict == "fails"
+
+
+def test_the_note_on_softness_tells_the_eigenvalues():
+    (note,) = claims.width_changes_stability(
+        softness([-0.5, 0.001, 0.2, 0.4], [0.4] * 4, [-0.02, 0.001, 0.006, 0.012])
+    ).notes
+    assert "0.03 and 0.001 (p = 3), 0.03 and 0.006 (p = 4), 0.03 and 0.012 (p = 5)" in note

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from companion.explore import relu_landscape
 from companion.explore.relu_landscape import explorer, listed, view
 
 
@@ -18,6 +19,15 @@ def test_a_view_shows_the_chosen_family(teachers, surplus, name):
     assert minimum.loss in heights
 
 
+def test_the_spectrum_counts_every_eigenvalue_in_a_thousand_dimensions():
+    spectrum = view(10, 1, "S(2)", 0).axes[2]
+    inside, across = (np.asarray(line.get_ydata()) for line in spectrum.lines[:2])
+    assert inside.sum() == 11 * 10
+    assert across.sum() == 11 * (1000 - 10)
+    smallest = min(float(np.min(line.get_xdata())) for line in spectrum.lines[:2])
+    assert smallest == pytest.approx(listed(10, 1)["S(2)"].hessian_min, abs=1e-7)
+
+
 def test_an_unknown_family_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match=r"'X\(3\)'.*I\(1\)"):
         view(10, 0, "X(3)", 0)
@@ -28,10 +38,45 @@ def test_in_a_batch_run_it_says_where_it_is(monkeypatch):
     assert "make lab" in str(explorer())
 
 
-def test_moving_a_control_changes_the_families_on_offer(monkeypatch):
+@pytest.fixture
+def controls(monkeypatch):
+    """The four controls of an explorer, and the list of views that it has asked for."""
     monkeypatch.delenv("COMPANION_RUN", raising=False)
+    asked = []
+
+    def noted(*view_of):
+        asked.append(view_of)
+        return view(*view_of)
+
+    monkeypatch.setattr(relu_landscape, "view", noted)
     box = explorer()
-    (teachers, surplus), (name, _) = (row.children for row in box.children[:2])
+    (teachers, surplus), (name, start) = (row.children for row in box.children[:2])
+    return teachers, surplus, name, start, asked
+
+
+def test_moving_a_control_changes_the_families_on_offer(controls):
+    teachers, surplus, name, _, _ = controls
     surplus.value = 1
     assert name.value in listed(teachers.value, 1)
     assert "I(1)" not in name.options
+
+
+def test_one_move_of_any_control_draws_once(controls):
+    teachers, surplus, name, start, asked = controls
+    teachers.value = 8
+    surplus.value = 1
+    name.value = "S(2)"
+    start.value = 5
+    assert asked == [
+        (10, 0, "I(1)", 0),
+        (8, 0, "I(1)", 0),
+        (8, 1, "S(1)", 0),
+        (8, 1, "S(2)", 0),
+        (8, 1, "S(2)", 5),
+    ]
+
+
+def test_sliders_wait_until_they_are_let_go(controls):
+    teachers, _, _, start, _ = controls
+    assert not teachers.continuous_update
+    assert not start.continuous_update

@@ -1,4 +1,4 @@
-"""The stored experiments on one-pass learning: trajectories, linearisation, attractors."""
+"""The stored experiments on one-pass learning: linearisation and attractors."""
 
 import numpy as np
 import pytest
@@ -6,50 +6,36 @@ import pytest
 from companion.studies import relu_dynamics as study
 
 
-def test_the_chain_settles_on_the_flow_with_noise(project):
-    paths = study.trajectories([2, 3], [0.8, 0.2], [12.0, 8.0], 2, [100, 4000], 4, 1, moments=25, marks=6)
-    at_marks = paths.flow_loss.isel(moment=slice(4, None, 4)).values
-    np.testing.assert_allclose(paths.chain_time, paths.flow_time[:, 4::4])
-    large = paths.chain_loss.sel(dimension=4000).mean("run").values
-    np.testing.assert_allclose(large, at_marks[:, 1], rtol=0.05)
-    assert (np.abs(large / at_marks[:, 0] - 1).max(axis=1) > 0.2).all()
-    scatter = paths.chain_loss.std("run").mean("mark")
-    assert (scatter.sel(dimension=100) > 2 * scatter.sel(dimension=4000)).all()
-    np.testing.assert_allclose(
-        paths.chain_overlap.sel(dimension=4000).mean("run").values,
-        paths.flow_overlap.sel(curve="with noise").isel(moment=slice(4, None, 4)).values,
-        atol=0.03,
-    )
-
-
-def test_units_that_a_system_lacks_are_missing_numbers(project):
-    paths = study.trajectories([1, 2], [0.2, 0.2], [1.0, 1.0], 1, [50], 2, 0, moments=3, marks=2)
-    missing = paths.flow_overlap.isnull().all(["curve", "moment"]).values
-    assert missing.tolist() == [[False, True], [False, False]]
-
-
-def test_lists_of_different_lengths_are_refused(project):
-    with pytest.raises(ValueError, match="2, 1 and 2 entries"):
-        study.trajectories([2, 3], [0.8], [1.0, 1.0], 2, [50], 2, 0)
-
-
 def test_the_linearisation_has_the_predicted_parts(project):
-    spectra = study.linearisation([5, 6], 0.3)
+    spectra = study.linearisation([5, 6], ["I(1)"], 0.3)
     assert float(spectra.difference.max()) < 1e-8
     assert (spectra.largest > 0).values.tolist() == [True, False]
-    for size in (5, 6):
-        parts = spectra.part.values[spectra.eigenvalue_students.values == size]
+    assert spectra.is_minimum.values.tolist() == [False, True]
+    for point, size in enumerate((5, 6)):
+        parts = spectra.part.values[spectra.owner.values == point]
         assert (parts == "across").sum() == size * (size + 1) // 2
         assert (parts == "inside").sum() == size**2
 
 
+def test_all_points_linearise_as_the_hessian_says(project):
+    spectra = study.linearisation([7], ["all"], 1.0)
+    assert {"I(1)", "II(7)", "S(1)", "X(4)"} <= set(spectra.family.values.tolist())
+    assert set(spectra.teachers.values.tolist()) == {6, 7}
+    assert float(spectra.difference.max()) < 1e-8
+    np.testing.assert_array_equal(spectra.largest.values < 0, spectra.is_minimum.values)
+
+
+def test_a_family_that_does_not_exist_is_refused_by_name(project):
+    with pytest.raises(ValueError, match=r"families: \['X\(9\)'\]"):
+        study.linearisation([5], ["X(9)"], 1.0)
+
+
 def test_attractors_are_those_of_first_order_for_small_steps(project):
-    states = study.attractors(7, [0.02, 0.6], 0.1, 2, 100, 2, 0)
-    assert states.curve_rate.values.tolist() == [0.05, 0.1]
+    states = study.attractors([7], [0.02, 0.6], 100, 2, 0).sel(students=7)
     shift = (states.loss - states.minimum_loss) / states.learning_rate / states.loss_slope
     assert float(shift[0]) == pytest.approx(1.041, abs=1e-3)
     assert states.leading[0] < 0
-    # No stationary state is left at .6.
+    # No stationary state is left at .6, which lies beyond the fold.
     assert (
         states.sel(learning_rate=0.6)[["loss", "transverse", "leading", "chain_loss"]]
         .to_array()
@@ -57,3 +43,13 @@ def test_attractors_are_those_of_first_order_for_small_steps(project):
         .all()
     )
     np.testing.assert_allclose(states.chain_loss[0], states.loss[0], rtol=0.03)
+    assert float(states.fold) == pytest.approx(0.47456, abs=1e-5)
+    assert float(states.curve_rate.max()) == pytest.approx(float(states.fold))
+
+
+def test_several_sizes_share_a_table_and_saddles_are_refused(project):
+    states = study.attractors([6, 7], [0.1], 60, 1, 0)
+    assert (states.fold.sel(students=6) > states.fold.sel(students=7)).item()
+    np.testing.assert_array_equal(states.curve_rate.isnull(), states.curve_loss.isnull())
+    with pytest.raises(ValueError, match="students"):
+        study.attractors([5, 7], [0.1], 60, 1, 0)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from companion.analysis.statistics import wilson_interval
 from companion.store.artefacts import all_results, store_roots
-from companion.studies import relu_families, relu_landscape
+from companion.studies import relu_endpoints, relu_families, relu_landscape
+from companion.theory import relu_minimum
 from companion.theory.relu_landscape import family, population_loss
 
 
@@ -24,6 +26,7 @@ def test_census_counts_unconverged_runs_apart(project):
     assert (labels[~census.converged.values] == "unconverged").all()
     assert not (labels[census.converged.values] == "unconverged").any()
     assert float(census.fraction_unconverged) == pytest.approx(1 - census.converged.values.mean())
+    assert (census.anti_aligned.values[~census.converged.values] == 0).all()
 
 
 def test_census_fraction_and_interval_follow_from_its_rows(project):
@@ -49,28 +52,134 @@ def test_more_initialisations_compute_only_the_new_blocks(project, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
-    [((0, 0, 5, 0), "students"), ((5, 5, 0, 0), "initialisations"), ((5, 6, 5, 0), "students")],
+    ("changes", "named"),
+    [
+        ({"students": 0, "teachers": 0}, "students"),
+        ({"initialisations": 0}, "initialisations"),
+        ({"teachers": 7}, "students"),
+        ({"dimension": 0}, "dimension"),
+        ({"scale": 0.0}, "scale"),
+        ({"scale": float("nan")}, "scale"),
+        ({"tolerance": -1.0}, "tolerance"),
+        ({"spurious_tolerance": float("inf")}, "spurious_tolerance"),
+        ({"maximum_steps": 0}, "maximum_steps"),
+        ({"teacher_correlation": 1.0}, "teacher_correlation"),
+        ({"teacher_correlation": -0.2}, "teacher_correlation"),
+        ({"teacher_correlation": float("nan")}, "teacher_correlation"),
+    ],
 )
-def test_census_names_the_wrong_argument(project, arguments, named):
-    with pytest.raises(ValueError, match=named):
-        relu_landscape.basin_census(*arguments)
+def test_census_names_the_wrong_argument_before_it_computes(project, monkeypatch, changes, named):
+    monkeypatch.setattr(relu_landscape, "sweep", None)
+    arguments = {"students": 6, "teachers": 6, "initialisations": 5, "seed": 0} | changes
+    with pytest.raises(ValueError, match=f"^{named}"):
+        relu_landscape.basin_census(**arguments)
 
 
 @pytest.mark.parametrize(
     ("study", "named"),
     [
-        (lambda: relu_landscape.loss_histogram([5, 8], [5, 5], 0), "students"),
-        (lambda: relu_landscape.loss_histogram([6, 8], [5], 0), "initialisations"),
-        (lambda: relu_landscape.basin_census(6, 6, 5, 0, dimension=0), "dimension"),
+        (lambda: relu_endpoints.loss_histogram([5, 8], [5, 5], [5, 8], 0), "students"),
+        (lambda: relu_endpoints.loss_histogram([6, 8], [5], [6, 8], 0), "initialisations"),
+        (lambda: relu_endpoints.loss_histogram([6, 8], [5, 5], [6], 0), "dimensions"),
         (lambda: relu_families.family_overlaps(3, 8), "students"),
         (lambda: relu_families.family_overlaps(8, 6), "wider_students"),
         (lambda: relu_families.losses_against_width(20, 10), "largest_students"),
+        (lambda: relu_families.stability(3, 30), "largest_spectrum"),
+        (lambda: relu_families.stability(8, 8), "largest_width"),
+        (lambda: relu_families.stability(8, float("inf")), "largest_width"),
     ],
 )
 def test_sizes_out_of_range_are_refused_by_name(project, study, named):
     with pytest.raises(ValueError, match=named):
         study()
+
+
+def test_each_tolerance_has_its_own_default(project, monkeypatch):
+    asked = {}
+
+    def note(function, conditions, **common):
+        asked.update(common)
+        raise InterruptedError
+
+    monkeypatch.setattr(relu_landscape, "sweep", note)
+    expected = [
+        ((7, {}), (1e-6, 1e-9)),
+        ((7, {"spurious_tolerance": 1e-8}), (1e-6, 1e-8)),
+        ((7, {"tolerance": 1e-5}), (1e-5, 1e-9)),
+        ((6, {}), (1e-7, None)),
+        ((6, {"spurious_tolerance": 1e-9}), (1e-7, 1e-9)),
+    ]
+    for (students, given), tolerances in expected:
+        with pytest.raises(InterruptedError):
+            relu_landscape.basin_census(students, 6, 1, 0, **given)
+        assert (asked["tolerance"], asked["spurious_tolerance"]) == tolerances
+
+
+def test_spurious_endpoints_have_their_anti_aligned_students_counted(project):
+    census = relu_landscape.basin_census(10, 10, 40, 0)
+    for label, count in (("I(1)", 1), ("I(2)", 2), ("global", 0)):
+        assert (census.anti_aligned.values[census.family.values == label] == count).all()
+    assert (census.family == "I(1)").any()
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.2])
+def test_starts_in_a_large_dimension_have_the_law_of_that_dimension(correlation):
+    starts, teacher = relu_landscape._starts(4, 3, range(400), 0, 10**6, 2.0, correlation)
+    gram = (1 - correlation) * np.eye(3) + correlation
+    np.testing.assert_allclose(teacher @ teacher.T, gram, atol=1e-12)
+    assert starts.shape == (400, 4, 7)
+    lengths = np.linalg.norm(starts, axis=2)
+    np.testing.assert_allclose(lengths, 2.0, rtol=0.01)  # 1/sqrt(2 d) is 7e-4
+    overlaps = starts @ teacher.T * np.sqrt(10**6) / 2.0
+    assert overlaps.std() == pytest.approx(1.0, abs=0.05)
+    among = np.einsum("nkm,nlm->nkl", overlaps @ np.linalg.inv(gram), overlaps) / 3
+    np.testing.assert_allclose(among.mean(0), np.eye(4), atol=0.15)
+
+
+def test_descent_does_not_ask_how_large_the_dimension_is(project):
+    small = relu_landscape.basin_census(6, 6, 5, 0, dimension=12)
+    large = relu_landscape.basin_census(6, 6, 5, 0, dimension=10**9)
+    for census in (small, large):
+        assert census.converged.all()
+        assert (census.family == "global").all()
+
+
+def test_a_histogram_keeps_unconverged_runs_in_its_shares(project, monkeypatch):
+    def census(students, teachers, initialisations, seed, **more):
+        labels = np.array(["global"] * 3 + ["I(1)"] * 5 + ["unconverged"] * 2)
+        return xr.Dataset(
+            {
+                "loss": ("initialisation", np.linspace(0, 0.02, 10)),
+                "converged": ("initialisation", labels != "unconverged"),
+                "family": ("initialisation", labels),
+                "fraction_unconverged": 0.2,
+            },
+            coords={"initialisation": range(10)},
+        )
+
+    monkeypatch.setattr(relu_endpoints, "basin_census", census)
+    histogram = relu_endpoints.loss_histogram.function([6, 8], [10, 10], [6, 1000], 0)
+    assert histogram.unconverged.values.tolist() == [2, 2]
+    assert histogram.share_global.values.tolist() == [0.3, 0.3]
+    lower, upper = wilson_interval(3, 10)
+    np.testing.assert_allclose([histogram.lower[0], histogram.upper[0]], [lower, upper])
+    assert histogram.run_panel.values.tolist() == [0] * 10 + [1] * 10
+    assert histogram.dimension.values.tolist() == [6, 1000]
+
+
+def test_matches_are_counted_by_setting(project):
+    matches = relu_endpoints.family_matches([8], 30, 10, 10, 0.1, 0)
+    polished, raw = (matches.sel(setting=name) for name in ("stopped early", "stopped early, unpolished"))
+    assert int(polished.spurious) == int(raw.spurious) > 0
+    assert (int(polished.unmatched), int(raw.unmatched)) == (0, int(raw.spurious))
+    assert int(matches.unmatched.sel(setting="correlated teacher")) == int(
+        matches.spurious.sel(setting="correlated teacher")
+    )
+
+
+def test_minima_that_share_their_count_are_named():
+    assert relu_endpoints._shared_counts(10) == {}
+    assert relu_endpoints._shared_counts(15) == {6: ["II(6)", "I(6)"]}
 
 
 def test_unpolished_endpoints_match_in_loss_but_not_in_blocks(project):
@@ -109,11 +218,39 @@ def test_real_widths_agree_with_the_full_hessian_at_whole_ones(project):
     assert float(widths.scaled_loss.sel(family="I(1)", width=100)) == pytest.approx(0.27417, abs=5e-6)
 
 
-def test_stability_of_the_wider_families_comes_with_its_crossings(project):
-    spectrum = relu_families.stability(8, 30)
+def test_stability_comes_from_the_full_hessian_of_the_weights(project, monkeypatch):
+    monkeypatch.setattr(relu_minimum.Minimum, "hessian_min", property(lambda self: 1.0))
+    monkeypatch.setattr(relu_minimum.Minimum, "is_minimum", property(lambda self: True))
+    relu_families._point.cache_clear()
+    loss, hessian_min, _ = relu_families._point("I(1)", 5)
+    assert (loss, hessian_min) == pytest.approx((0.026970470, -0.007702), abs=1e-6)
+    assert relu_families._point("S(1)", 9) == pytest.approx((0.020560792, 0.005945, 0.067542), abs=1e-6)
+    widths = relu_families.losses_against_width.function(9, 100)
+    assert widths.stable.sel(family="I(2)").values.tolist() == [-1, 0, 0, 0, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def spectrum():
+    return relu_families.stability.function(14, 30)
+
+
+def test_stability_of_the_wider_families_comes_with_its_crossings(spectrum):
     crossings = {
-        str(name): spectrum.crossing.sel(branch=name).values[0] for name in ("S(1)", "X(4)", "II(6)")
+        str(name): spectrum.crossing.sel(family=name).values[0] for name in ("S(1)", "X(4)", "II(6)")
     }
     assert crossings == pytest.approx({"S(1)": 7.6654, "X(4)": 14.6771, "II(6)": 17.0052}, abs=1e-4)
-    at_fifteen = float(spectrum.branch_hessian_min.sel(branch="X(4)", width=15))
+    at_fifteen = float(spectrum.branch_hessian_min.sel(family="X(4)", width=15))
     assert at_fifteen == pytest.approx(0.000693, abs=1e-6)
+    assert spectrum.surplus.sel(family=["I(1)", "S(1)"]).values.tolist() == [0, 1]
+
+
+def test_no_marker_stands_apart_from_its_branch(spectrum):
+    # X(3) is a point of its own at K = 4, 5, 6, and a branch from 12 on.
+    assert spectrum.hessian_min.sel(family="X(3)").notnull().values.tolist() == [False] * 8 + [True] * 3
+    common = [size for size in range(8, 15) if size in spectrum.width.values]
+    for name in ("S(1)", "X(4)", "II(6)"):
+        np.testing.assert_allclose(
+            spectrum.hessian_min.sel(family=name, students=common),
+            spectrum.branch_hessian_min.sel(family=name, width=common),
+            atol=1e-9,
+        )

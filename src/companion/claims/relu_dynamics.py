@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from companion.claims.judging import judge_all, judge_exact
-from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
+from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, stored_keys
 
 SOURCE = "2604.09412"
 STUDENTS = 7
@@ -25,9 +25,9 @@ SGD_ATTRACTOR = Claim(
     figure="p1_f8_attractors",
     deterministic=True,
     source=SOURCE,
-    note=r"At $\eta=.3$ nothing becomes unstable: the stationary state is still stable, and only the linear prediction "
-    r"fails, by a factor of 2.5. That prediction is what the regime of large steps judges. The state ends in a fold "
-    r"at $\eta=.474$ only.",
+    note="Second hand: one-pass SGD with a vanishing step follows gradient flow, so that local minima are attractive "
+    r"fixed points of SGD. For steps that do not vanish they are no fixed points, and beyond some $\eta$ near none. "
+    "The regime of large steps is about the linear law alone, not about stability.",
     regimes=(
         Regime("I(1) at K=5", "a saddle of the loss: its Jacobian has positive eigenvalues and it repels"),
         Regime(
@@ -57,12 +57,20 @@ def sgd_attractor(spectra: xr.Dataset, states: xr.Dataset) -> Verdict:
         f"by {difference:.0e}",
         keys=stored_keys(spectra, states),
         regimes=(_saddle(spectra), _large_steps(states)),
+        notes=_ends(states),
     )
+
+
+def _ends(states: xr.Dataset) -> tuple[str, ...]:
+    """Where the state of rest ceases to exist, at every size computed."""
+    folds = zip(states.students.values, states.fold.values, strict=True)
+    ends = ", ".join(f"{fold:.4f} at K = M = {int(size)}" for size, fold in folds)
+    return (f"the state of rest near I(1) ends in a fold, at a step size of {ends}",)
 
 
 def _saddle(spectra: xr.Dataset) -> RegimeVerdict:
     largest = _at(spectra, "largest", 5)
-    found: VerdictName = judge_exact(largest < 0, [largest])
+    found = judge_exact(largest < 0, [largest])
     return SGD_ATTRACTOR.regimes[0].found(found, f"largest eigenvalue over eta: {largest:+.4f}")
 
 
@@ -77,21 +85,26 @@ def _large_steps(states: xr.Dataset) -> RegimeVerdict:
 
 
 def _at(spectra: xr.Dataset, name: str, students: int) -> float:
-    """The value at this size, NaN where the dataset lacks it."""
-    return float(spectra[name].reindex(students=[students]).values[0])
+    """The value at I(1) of this size, K = M, NaN where the dataset lacks it."""
+    chosen = (spectra.family == "I(1)") & (spectra.students == students) & (spectra.teachers == students)
+    values = spectra[name].values[chosen.values]
+    return float(values[0]) if values.size else float("nan")
 
 
 def _values(states: xr.Dataset, name: str, rates: tuple[float, ...]) -> np.ndarray:
-    """Values at these step sizes, NaN where the dataset lacks one or is about another size."""
-    if int(states.attrs["students"]) != STUDENTS:
-        return np.full(len(rates), np.nan)
-    return states[name].reindex(learning_rate=list(rates), method="nearest", tolerance=1e-9).values
+    """Values at these step sizes and the claimed size, NaN where the dataset lacks one."""
+    of_size = states[name].reindex(students=[STUDENTS]).isel(students=0)
+    return of_size.reindex(learning_rate=list(rates), method="nearest", tolerance=1e-9).values
+
+
+def _scalar(states: xr.Dataset, name: str) -> float:
+    return float(states[name].reindex(students=[STUDENTS]).values[0])
 
 
 def _quotients(states: xr.Dataset, name: str, rates: tuple[float, ...]) -> np.ndarray:
     """Shift over η, over its predicted limit."""
-    start = float(states.minimum_loss) if name == "loss" else 0.0
-    return (_values(states, name, rates) - start) / np.array(rates) / float(states[f"{name}_slope"])
+    start = _scalar(states, "minimum_loss") if name == "loss" else 0.0
+    return (_values(states, name, rates) - start) / np.array(rates) / _scalar(states, f"{name}_slope")
 
 
 def _small_step_ratio(states: xr.Dataset, name: str) -> float:

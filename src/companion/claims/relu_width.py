@@ -7,7 +7,6 @@ from companion.claims.judging import judge_all, judge_exact, judge_p_value
 from companion.claims.protocol import (
     Claim,
     Regime,
-    RegimeVerdict,
     Verdict,
     VerdictName,
     not_evaluated,
@@ -18,6 +17,8 @@ SOURCE = "2604.09412"
 LEAST_RUNS = 60
 CLAIMED_TEACHERS = 17
 LEVEL = 0.01
+_SURPLUS = [0, 1, 2]
+_JUDGED = (3, 4, 5)
 LARGEST_HESSIAN_RATIO, LARGEST_TRANSVERSE_RATIO = 0.5, 0.6
 
 WIDTH_REACHES_GLOBAL = Claim(
@@ -31,8 +32,9 @@ WIDTH_REACHES_GLOBAL = Claim(
     figure="p1_p3_endpoint_frequencies",
     deterministic=False,
     source=SOURCE,
-    note="Second hand: spurious minima are nearly gone at K = M + 2. We find none there, but at K = M + 1 the answer "
-    "depends on the stopping rule, since descent lingers for very long next to the saddle X(2).",
+    note="Second hand: at K = M + 1 the family with k1 = 1 disappears and others survive; at K = M + 2 spurious minima "
+    "are nearly gone. Descent starts at d = M. At K = M + 1 it lingers for very long next to the saddle X(2), so that "
+    "what is counted depends on where it stops: hence two countings of the unconverged runs.",
     regimes=(
         Regime(
             "small teacher",
@@ -53,8 +55,9 @@ WIDTH_CHANGES_STABILITY = Claim(
     figure="p1_t1_families",
     deterministic=True,
     source=SOURCE,
-    note="Second hand: perturbed minima of K = M return, those of K > M are pushed away at once. The Hessian says "
-    "soft, not unstable: X(3), X(4), X(5) are minima.",
+    note="Second hand: perturbed minima of K = M return, those of K > M are pushed away at the smallest noise. A "
+    "thousand steps cannot tell a soft minimum from a saddle; the sign of the smallest eigenvalue does, and its size "
+    "says how soft.",
     regimes=(Regime("X(2)", "with two flipped units the family at $K=M+1$ is a saddle, not a soft minimum"),),
 )
 
@@ -63,9 +66,15 @@ def width_reaches_global(frequencies: xr.Dataset, small: xr.Dataset) -> Verdict:
     """Verdict on `WIDTH_REACHES_GLOBAL` from ``endpoint_frequencies`` at M = 17, and at a small M."""
     if set(frequencies.teachers.values.tolist()) != {CLAIMED_TEACHERS}:
         return not_evaluated(WIDTH_REACHES_GLOBAL, f"needs M = {CLAIMED_TEACHERS}")
+    for cells in (frequencies, small):
+        surplus = (cells.students - cells.teachers).values.tolist()
+        if surplus != _SURPLUS:
+            return not_evaluated(WIDTH_REACHES_GLOBAL, f"needs K - M = 0, 1, 2, given {surplus}")
     verdict, p_value = _steps(frequencies)
     regime, regime_p = _steps(small)
-    shares = ", ".join(_share(frequencies, cell) for cell in range(3))
+    shares, small_shares = (
+        ", ".join(_share(cells, cell) for cell in range(3)) for cells in (frequencies, small)
+    )
     return Verdict(
         WIDTH_REACHES_GLOBAL.id,
         verdict,
@@ -75,20 +84,25 @@ def width_reaches_global(frequencies: xr.Dataset, small: xr.Dataset) -> Verdict:
         keys=stored_keys(frequencies, small),
         root_seed=int(frequencies.attrs["root_seed"]),
         regimes=(
-            RegimeVerdict(
-                "small teacher",
-                "inconclusive",
-                regime,
-                f"M = {int(small.teachers[0])}: {', '.join(_share(small, cell) for cell in range(3))}; "
-                f"p = {regime_p:.1e}",
+            WIDTH_REACHES_GLOBAL.regimes[0].found(
+                regime, f"M = {int(small.teachers[0])}: {small_shares}; p = {regime_p:.1e}"
             ),
         ),
-        notes=tuple(
-            f"unconverged at K = {int(students)}: {int(unconverged)}"
-            for students, unconverged in zip(
-                frequencies.students.values, frequencies.runs.sel(outcome="unconverged").values, strict=True
-            )
-        ),
+        notes=tuple(_cell_note(frequencies, cell) for cell in range(3)),
+    )
+
+
+def _cell_note(frequencies: xr.Dataset, cell: int) -> str:
+    """Unconverged runs of one width, and its spurious endpoints by k1."""
+    part = frequencies.isel(cell=cell)
+    counts = part.anti_aligned_runs
+    by_count = [
+        f"k1 = {int(k1)}: {int(runs)}" for k1, runs in zip(counts.anti_aligned, counts, strict=True) if runs
+    ]
+    unconverged = int(part.runs.sel(outcome="unconverged"))
+    return (
+        f"K = {int(part.students)}: {unconverged} unconverged; spurious by anti-aligned students: "
+        f"{', '.join(by_count) or 'none'}"
     )
 
 
@@ -128,7 +142,7 @@ def width_changes_stability(softness: xr.Dataset) -> Verdict:
     """Verdict on `WIDTH_CHANGES_STABILITY` from ``softness`` at M = 17, p = 2, 3, 4, 5."""
     if int(softness.attrs["teachers"]) != CLAIMED_TEACHERS:
         return not_evaluated(WIDTH_CHANGES_STABILITY, f"needs M = {CLAIMED_TEACHERS}")
-    judged = softness.sel(flipped=[3, 4, 5])
+    judged = softness.sel(flipped=list(_JUDGED))
     hessian, transverse = (
         float(judged[name].max(skipna=False)) for name in ("hessian_ratio", "transverse_ratio")
     )
@@ -142,11 +156,16 @@ def width_changes_stability(softness: xr.Dataset) -> Verdict:
         keys=stored_keys(softness),
         value_text=f"largest ratios {hessian:.3f} (Hessian) and {transverse:.3f} (A)",
         regimes=(
-            RegimeVerdict(
-                "X(2)",
-                "fails",
-                judge_exact(saddle > 0, [saddle]),
-                f"smallest eigenvalue of X(2): {saddle:.4f}",
+            WIDTH_CHANGES_STABILITY.regimes[0].found(
+                judge_exact(saddle > 0, [saddle]), f"smallest eigenvalue of X(2): {saddle:.4f}"
+            ),
+        ),
+        notes=(
+            "smallest eigenvalues of the Hessian at K = M and M + 1: "
+            + ", ".join(
+                f"{float(judged.hessian_min_narrow.sel(flipped=p)):.2g} and "
+                f"{float(judged.hessian_min_wide.sel(flipped=p)):.2g} (p = {p})"
+                for p in _JUDGED
             ),
         ),
     )

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
+from companion.explore.pictures import picture
 from companion.figures.marks import theory_line
 from companion.figures.style import DIVERGING, GREY, PALETTE, figure, styled
 from companion.theory.relu_landscape import Minimum, hessian_spectrum, known_families
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 LARGEST_TEACHERS = 17  # the published size; a view then takes less than half a second
 _STEPS = 5000
 _DIMENSION = 1000
+_EQUAL = 8  # digits to which eigenvalues of one symmetry agree
 
 
 def listed(teachers: int, surplus: int) -> dict[str, Minimum]:
@@ -37,6 +39,8 @@ def view(teachers: int, surplus: int, name: str, start: int) -> Figure:
     if name not in families:
         raise ValueError(f"name: given {name!r}; allowed at this size: {', '.join(families)}")
     drawing, panels = figure("text", height=1.9, ncols=4, width_ratios=[1, 1, 1.2, 1.4])
+    drawing.set_layout_engine(None)  # to find places anew for each view takes longer than to draw it
+    drawing.subplots_adjust(left=0.01, right=0.99, bottom=0.19, top=0.8, wspace=0.3)
     minimum = families[name]
     _overlaps(panels[0], minimum.weights, "$R_{km}$")
     _overlaps(panels[1], minimum.weights @ minimum.weights.T, "$Q_{kl}$")
@@ -55,16 +59,19 @@ def _overlaps(axes: Axes, values: np.ndarray, title: str) -> None:
 
 
 def _spectrum(axes: Axes, minimum: Minimum) -> None:
+    """Every eigenvalue of the Hessian in d dimensions, against how often it occurs."""
     found = hessian_spectrum(minimum.weights, np.eye(minimum.teachers), _DIMENSION)
-    for values, colour, label in (
-        (found.in_span, PALETTE["blue"], r"$H_\parallel$"),
-        (found.transverse, PALETTE["vermilion"], "$A$"),
+    for values, times, colour, label in (
+        (found.in_span, 1, PALETTE["blue"], r"$H_\parallel$"),
+        (found.transverse, found.multiplicity, PALETTE["vermilion"], "$A$"),
     ):
-        axes.plot(np.linspace(0, 1, values.size), values, ".", color=colour, markersize=2, label=label)
-    axes.axhline(0, color=GREY, linewidth=0.5)
-    axes.set_xlabel("rank of eigenvalue")
-    axes.set_title("eigenvalues")
-    axes.legend()
+        levels, counts = np.unique(values.round(_EQUAL), return_counts=True)
+        axes.plot(levels, times * counts, ".", color=colour, markersize=3, label=label)
+    axes.axvline(0, color=GREY, linewidth=0.5)
+    axes.set_yscale("log")
+    axes.set_xlabel("eigenvalue")
+    axes.set_title(f"multiplicity in $d={_DIMENSION}$")
+    axes.legend(loc="center right")
 
 
 def _descent(axes: Axes, families: dict[str, Minimum], name: str, teachers: int, start: int) -> None:
@@ -73,10 +80,8 @@ def _descent(axes: Axes, families: dict[str, Minimum], name: str, teachers: int,
     steps = logarithmic_steps(_STEPS, 24)
     curve = loss_curve(weights, np.eye(teachers), steps)
     theory_line(axes, steps, curve.loss[0], color=PALETTE["ink"])
-    losses = [
-        minimum.loss for minimum in families.values()
-    ]  # one collection: a line each would be slow to draw
-    axes.hlines(losses, 1, _STEPS, color=GREY, linewidth=0.4)
+    losses = [minimum.loss for minimum in families.values()]
+    axes.hlines(losses, 1, _STEPS, color=GREY, linewidth=0.4)  # one collection: a line each is slow to draw
     axes.axhline(families[name].loss, color=PALETTE["vermilion"], linewidth=0.9, linestyle="--")
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -94,28 +99,34 @@ def explorer() -> "Widget | str":
         return "The explorer opens in JupyterLab: make lab."
     import ipywidgets as widgets
 
-    teachers = widgets.IntSlider(10, min=6, max=LARGEST_TEACHERS, description="teachers M")
+    calm = {"continuous_update": False}  # a view for each place that a slider stops at, not passes
+    teachers = widgets.IntSlider(10, min=6, max=LARGEST_TEACHERS, description="teachers M", **calm)
     surplus = widgets.ToggleButtons(options=[("K = M", 0), ("K = M + 1", 1)], description="students")
     name = widgets.Dropdown(options=list(listed(10, 0)), description="family")
-    start = widgets.IntSlider(0, min=0, max=99, description="start")
+    start = widgets.IntSlider(0, min=0, max=99, description="start", **calm)
     screen = widgets.Output()
 
-    def refill(_: Any = None) -> None:
+    def refill() -> None:
         options = list(listed(teachers.value, int(surplus.value or 0)))
         before = name.value
+        name.unobserve(moved, "value")  # new options move the menu too, which is no second wish
         name.options = options
         name.value = before if before in options else options[0]
+        name.observe(moved, "value")
 
-    def redraw(_: Any = None) -> None:
+    def redraw() -> None:
         from IPython.display import clear_output, display
 
         with screen:
             clear_output(wait=True)
-            display(view(teachers.value, int(surplus.value or 0), str(name.value), start.value))
+            display(picture(view(teachers.value, int(surplus.value or 0), str(name.value), start.value)))
 
-    for control in (teachers, surplus):
-        control.observe(refill, "value")
+    def moved(change: Any) -> None:
+        if change["owner"] is teachers or change["owner"] is surplus:
+            refill()
+        redraw()
+
     for control in (teachers, surplus, name, start):
-        control.observe(redraw, "value")
+        control.observe(moved, "value")
     redraw()
     return widgets.VBox([widgets.HBox([teachers, surplus]), widgets.HBox([name, start]), screen])

@@ -10,7 +10,8 @@ from matplotlib.ticker import NullFormatter
 
 from companion.figures.described import described
 from companion.figures.marks import guide, letter_panels, theory_line
-from companion.figures.style import DIVERGING, GREY, PALETTE, axis_label, figure
+from companion.figures.names import names_above
+from companion.figures.style import DIVERGING, GREY, PALETTE, TEXT_WIDTH, axis_label, figure
 
 _COLOURS = {
     "I(1)": PALETTE["blue"],
@@ -26,90 +27,80 @@ _COLOURS = {
     "X(4)": PALETTE["orange"],
     "X(5)": PALETTE["plum"],
 }
-_SHAPES = {"I(1)": "o", "I(2)": "s", "I(3)": "^", "I(4)": "v", "II(6)": "D", "II(7)": "P", "II(K)": "h"}
+_SHAPES = {
+    **{"I(1)": "o", "I(2)": "s", "I(3)": "^", "I(4)": "v", "II(6)": "D", "II(7)": "P", "II(K)": "h"},
+    **{"S(1)": "o", "S(2)": "s", "X(3)": "^", "X(4)": "v", "X(5)": "D"},
+}
 _BINS = 90
 
 
 @described(
     title="Gradient descent ends on discrete losses",
-    caption="Losses at the end of gradient descent from random starts, $K=M=d$. Dashed: losses of the families, from "
-    "Newton's method. Grey bar: runs that found the teacher ($L=0$, share given); blue: runs on a listed family; "
-    "vermilion, where there are any: runs on none.",
+    caption="Losses at the end of gradient descent from random starts, $K=M$ (and $d=M$ where no other is given). "
+    "Dashed: losses of the families, from Newton's method. Grey bar: runs that found the teacher ($L=0$), with their "
+    "share of all runs and its 95 % Wilson interval; blue: runs on a listed family; vermilion, where there are any: "
+    "runs on none. Runs that have not converged are in no bar; where there are any the title counts them.",
     equation=r"L=\frac{1}{2}\,\mathbb{E}_x\left[\left(f_W(x)-f_V(x)\right)^2\right]",
     claims=["p1_c1_discrete_minima"],
 )
 def loss_histogram(histogram: xr.Dataset) -> Figure:
-    """Endpoint losses of gradient descent, one panel per size, families as dashed lines."""
-    sizes = np.unique(histogram.run_students)
-    columns = len(sizes) if len(sizes) <= 3 else 2 if len(sizes) == 4 else 3
-    rows = -(-len(sizes) // columns)
+    """Endpoint losses of gradient descent, one panel per size and dimension, families as dashed lines."""
+    number = histogram.sizes["panel"]
+    columns = number if number <= 2 else 2 if number == 4 else 3
+    rows = -(-number // columns)
     drawing, grid = figure(
-        "text", height=0.35 + 1.75 * rows, nrows=rows, ncols=columns, sharey=True, squeeze=False
+        "text", height=0.3 + 1.8 * rows, nrows=rows, ncols=columns, sharey=True, squeeze=False
     )
-    longest = 1.06 * float(histogram.line_loss.max())
-    for size, axes in zip(sizes, grid.flat, strict=False):
-        _draw_endpoints(axes, histogram.isel(run=histogram.run_students.values == size), longest)
-        _draw_family_lines(axes, histogram.isel(line=histogram.line_students.values == size))
+    longest = 1.04 * float(histogram.line_loss.max())
+    for panel, axes in zip(range(number), grid.flat, strict=False):
+        _draw_endpoints(axes, histogram.isel(run=histogram.run_panel.values == panel), longest)
+        _draw_family_lines(
+            axes, histogram.isel(line=histogram.line_panel.values == panel), TEXT_WIDTH / columns
+        )
         axes.set_xlabel(axis_label(histogram.loss))
-    for axes in grid.flat[len(sizes) :]:
+        axes.set_title(_panel_title(histogram.isel(panel=panel)), pad=26, fontsize=8 if columns < 3 else 7)
+    for axes in grid.flat[number:]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel("runs")
     return drawing
 
 
+def _panel_title(panel: xr.Dataset) -> str:
+    size, dimension, unconverged = int(panel.students), int(panel.dimension), int(panel.unconverged)
+    setting = f"$K={size}$" if dimension == size else f"$K={size}$, $d={dimension}$"
+    share, lower, upper = (100 * float(panel[name]) for name in ("share_global", "lower", "upper"))
+    rest = f"; {unconverged} unconverged" if unconverged else ""
+    return f"{setting}: {share:.1f} % global ({lower:.1f} to {upper:.1f}){rest}"
+
+
 def _draw_endpoints(axes: Axes, runs: xr.Dataset, longest: float) -> None:
     """Bars of the converged runs: those that found the teacher, known families, and the rest."""
-    edges = np.linspace(0, longest, _BINS).tolist()
     ended = runs.loss.values[runs.converged.values]
     label = runs.family.values[runs.converged.values]
     parts = (
-        ("global minimum", label == "global", GREY),
-        ("listed family", (label != "global") & (label != "unmatched"), PALETTE["blue"]),
-        ("no listed family", label == "unmatched", PALETTE["vermilion"]),
+        (label == "global", GREY),
+        ((label != "global") & (label != "unmatched"), PALETTE["blue"]),
+        (label == "unmatched", PALETTE["vermilion"]),
     )
-    for name, chosen, colour in parts:
-        if chosen.any():
-            axes.hist(ended[chosen], bins=edges, color=colour, label=name, zorder=2.0)
+    width = longest / _BINS
+    for chosen, colour in parts:
+        losses = ended[chosen]
+        for place in np.unique(losses // width):
+            here = losses[losses // width == place]
+            axes.bar(
+                here.mean(), here.size, width, color=colour, zorder=2.0
+            )  # on its losses, not in the bin's middle
     axes.set_yscale("log")
     axes.set_ylim(0.7, None)
-    axes.set_xlim(-0.01 * longest, longest)
-    share = (label == "global").mean() if label.size else np.nan
-    size = int(runs.run_students[0])
-    axes.text(
-        0.97,
-        0.93,
-        f"$K={size}$\n{100 * share:.1f} % global",
-        transform=axes.transAxes,
-        ha="right",
-        va="top",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
-        zorder=4.0,
-    )
+    axes.set_xlim(-width, longest)
 
 
-def _draw_family_lines(axes: Axes, lines: xr.Dataset) -> None:
-    """A dashed line at each family's loss; names above, thinned out where they would overlap."""
-    last = -np.inf
-    gap = 0.045 * float(np.diff(axes.get_xlim())[0])
-    order = np.argsort(lines.line_loss.values)
-    for name, loss in zip(lines.line_family.values[order], lines.line_loss.values[order], strict=True):
+def _draw_family_lines(axes: Axes, lines: xr.Dataset, width: float) -> None:
+    """A dashed line at each family's loss in a panel ``width`` inches wide, and all names above."""
+    for loss in lines.line_loss.values:
         guide(axes, x=float(loss))
-        if loss - last < gap:
-            continue
-        last = loss
-        axes.annotate(
-            str(name),
-            (float(loss), 1.0),
-            (0, 2),
-            xycoords=axes.get_xaxis_transform(),
-            textcoords="offset points",
-            rotation=90,
-            ha="center",
-            va="bottom",
-            fontsize=6,
-            color=GREY,
-        )
+    names_above(axes, lines.line_loss.values, lines.line_family.values.tolist(), width)
 
 
 @described(
@@ -201,7 +192,7 @@ def _width_axis(axes: Axes, label: str) -> None:
 def _handles(families: xr.DataArray) -> list[Line2D]:
     """Each family's line and marker, for a legend."""
     names = [str(name) for name in families.values]
-    return [Line2D([], [], color=_COLOURS[name], marker=_SHAPES.get(name, ""), label=name) for name in names]
+    return [Line2D([], [], color=_COLOURS[name], marker=_SHAPES[name], label=name) for name in names]
 
 
 def _mark(axes: Axes, x: np.ndarray, y: np.ndarray, name: str, face: str) -> None:
@@ -220,39 +211,39 @@ def _mark(axes: Axes, x: np.ndarray, y: np.ndarray, name: str, face: str) -> Non
 @described(
     title="Stability windows of the families",
     caption="Smallest eigenvalue of the Hessian (a) inside the span of the teacher and (b) across it, against $K=M$, "
-    "and (c) inside it for the families of $K=M+1$. Lines: symmetry types at real $K$; markers: full Hessian at whole "
-    "$K$, filled for minima, hollow for saddles. Crosses: the real widths at which stability changes.",
+    "and (c) inside it for the families of $K=M+1$. Lines: symmetry types at real $K$; markers: full Hessian of the "
+    "weights at whole $K$, filled for minima, hollow for saddles. Crosses: the real widths at which stability changes.",
     equation=r"\mathrm{spec}\,\nabla^2L=\mathrm{spec}\,H_\parallel\ \cup\ \left(\mathrm{spec}\,A\right)^{d-M}",
     claims=["p1_c2_stability_windows"],
 )
 def stability(spectrum: xr.Dataset) -> Figure:
     """Smallest eigenvalues in the span (left) and across it (middle) at K = M; in the span at K = M + 1."""
     drawing, (left, middle, right) = figure("text", height=2.4, ncols=3)
-    minimum = (spectrum.hessian_min > 0) & (spectrum.transverse_min > 0)
-    whole = spectrum.students.values
-    wider = spectrum.branch.values[~np.isin(spectrum.branch.values, spectrum.family.values)]
-    for axes, variable, curves in (
-        (left, spectrum.hessian_min, spectrum.branch_hessian_min),
-        (middle, spectrum.transverse_min, spectrum.branch_transverse_min),
+    equal, wider = (spectrum.isel(family=spectrum.surplus.values == extra) for extra in (0, 1))
+    for axes, part, name in (
+        (left, equal, "hessian_min"),
+        (middle, equal, "transverse_min"),
+        (right, wider, "hessian_min"),
     ):
-        for name in map(str, spectrum.family.values):
-            values = variable.sel(family=name).values
-            theory_line(axes, spectrum.width, curves.sel(branch=name), color=_COLOURS[name])
-            for chosen, face in ((minimum, _COLOURS[name]), (~minimum, "white")):
-                here = chosen.sel(family=name).values & np.isfinite(values)
-                _mark(axes, whole[here], values[here], name, face)
-        _width_axis(axes, axis_label(spectrum.students))
-        axes.set_ylabel(axis_label(variable))
-    for name in map(str, wider):
-        theory_line(right, spectrum.width, spectrum.branch_hessian_min.sel(branch=name), color=_COLOURS[name])
-    _width_axis(right, "width $K=M+1$")
-    right.set_ylabel(axis_label(spectrum.branch_hessian_min))
-    for axes, names in ((left, spectrum.family.values), (right, wider)):
-        guide(axes, y=0.0)
-        for name in map(str, names):
-            crossings = spectrum.crossing.sel(branch=name).values
-            axes.plot(crossings, 0 * crossings, "x", color=_COLOURS[name], markersize=4, zorder=4.0)
-    drawing.legend(handles=_handles(spectrum.family), loc="outside upper left", ncols=len(spectrum.family))
-    right.legend(handles=_handles(spectrum.branch.sel(branch=wider)), loc="lower right")
+        for family in map(str, part.family.values):
+            _eigenvalue(axes, part.sel(family=family), name)
+        _width_axis(axes, "width $K=M+1$" if part is wider else "width $K=M$")
+        axes.set_ylabel(axis_label(part[name]))
+        if name == "hessian_min":
+            guide(axes, y=0.0)
+            for family in map(str, part.family.values):
+                crossings = part.crossing.sel(family=family).values
+                axes.plot(crossings, 0 * crossings, "x", color=_COLOURS[family], markersize=4, zorder=4.0)
+    drawing.legend(handles=_handles(equal.family), loc="outside upper left", ncols=equal.sizes["family"])
+    right.legend(handles=_handles(wider.family), loc="lower right")
     letter_panels((left, middle, right))
     return drawing
+
+
+def _eigenvalue(axes: Axes, member: xr.Dataset, name: str) -> None:
+    """One family's smallest eigenvalue: a line at real widths, markers of the full Hessian at whole ones."""
+    family, whole, values = str(member.family.item()), member.students.values, member[name].values
+    theory_line(axes, member.width, member[f"branch_{name}"], color=_COLOURS[family])
+    minimum = (member.hessian_min.values > 0) & (member.transverse_min.values > 0)
+    for chosen, face in ((minimum, _COLOURS[family]), (~minimum & np.isfinite(values), "white")):
+        _mark(axes, whole[chosen], values[chosen], family, face)

@@ -1,6 +1,7 @@
 """Stored experiments on minima as attractors of one-pass learning with ReLU units (arXiv:2604.09412).
 
-Time counts steps / d; the teacher is orthonormal; losses carry the factor 1/2.
+Trajectories towards them stand in ``relu_trajectories``. Time counts steps / d; the teacher is orthonormal;
+losses carry the factor 1/2.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from companion.store.durable import stored
+from companion.studies.relu_families import LOSS
 from companion.theory.relu_attractors import (
     NoAttractorError,
     flow_jacobian,
@@ -17,123 +19,76 @@ from companion.theory.relu_attractors import (
     lyapunov_shift,
     stationary_state,
 )
-from companion.theory.relu_flow import solve_flow
-from companion.theory.relu_landscape import Minimum, family, overlaps, transverse_matrix
+from companion.theory.relu_folds import attractor_branch
+from companion.theory.relu_landscape import Minimum, family, known_families, overlaps, transverse_matrix
 from companion.theory.relu_overlaps import transverse_overlaps
-from companion.training.relu_chain import initial_overlaps, run_chain
+from companion.training.relu_chain import run_chain
 
-START_DIMENSION = 100
-_CURVES = ("small steps", "with noise")
 # In units of 1/η the slowest direction across the span relaxes in about 3: the first ten are left out.
-_SETTLED, _RECORDED, _RECORDS = 10.0, 40.0, 60
+_SETTLED, _RECORDED, _RECORDS = 10.0, 30.0, 40
 
 
 @stored
-def trajectories(
-    students: Sequence[int],
-    learning_rates: Sequence[float],
-    durations: Sequence[float],
-    teachers: int,
-    dimensions: Sequence[int],
-    runs: int,
-    seed: int,
-    *,
-    moments: int = 241,
-    marks: int = 16,
-) -> xr.Dataset:
-    """Loss and overlaps with teacher 1 from one start: flow without and with noise, and the chain at finite d.
+def linearisation(students: Sequence[int], families: Sequence[str], learning_rate: float) -> xr.Dataset:
+    """Eigenvalues of the noise-free flow's Jacobian at critical points, and their prediction, over η.
 
-    One system for each entry of ``students``, ``learning_rates`` and ``durations``. Its start is that of
-    Gaussian weights at d = 100 and the same for every curve and every d. Variables ``flow_loss`` (system, curve,
-    moment), ``flow_overlap`` (.., unit), ``chain_loss`` (system, dimension, mark, run) and ``chain_overlap``
-    (.., unit); NaN for units that a system lacks. Raises ValueError unless the three lists are equally long.
+    Points (dim ``point``) are those of ``families``, names like "I(1)" or "all", that exist with each number
+    of ``students``, at K = M and K = M + 1. By eigenvalue, ascending within each point: ``measured``,
+    ``predicted``, ``part`` ("inside", "across") and ``owner``, the index of the point. By point:
+    ``family``, ``students``, ``teachers``, the largest absolute ``difference`` of the unscaled eigenvalues,
+    imaginary parts included, ``largest``, the largest eigenvalue, and ``is_minimum`` by the Hessian.
+
+    Raises ValueError where no such point exists.
     """
-    if not len(students) == len(learning_rates) == len(durations):
+    points = [
+        minimum
+        for K in students
+        for M in (K, K - 1)
+        for minimum in (known_families(K, M) if M else ())
+        if minimum.name in families or "all" in families
+    ]
+    if not points:
         raise ValueError(
-            "students, learning_rates, durations: given "
-            f"{len(students)}, {len(learning_rates)} and {len(durations)} entries; allowed: equally many"
+            f"families: {list(families)} given; allowed are 'all' and names that exist with "
+            f"{list(students)} students, like I(1) from 4 and S(1) from 5 students on"
         )
-    systems, units = len(students), max(students)
-    T = np.eye(teachers)
-    fine, coarse = np.linspace(0.0, 1.0, moments), np.linspace(0.0, 1.0, marks + 1)[1:]
-    flow_loss = np.empty((systems, len(_CURVES), moments))
-    flow_overlap = np.full((*flow_loss.shape, units), np.nan)
-    chain_loss = np.empty((systems, len(dimensions), marks, runs))
-    chain_overlap = np.full((*chain_loss.shape, units), np.nan)
-    for system, (K, rate, duration) in enumerate(zip(students, learning_rates, durations, strict=True)):
-        Q, R = initial_overlaps(K, T, max(START_DIMENSION, K + teachers), [0], seed)
-        for curve, noise in enumerate(("none", "exact")):
-            path = solve_flow(Q[0], R[0], T, duration * fine, rate, noise)
-            flow_loss[system, curve] = path.loss[0]
-            flow_overlap[system, curve, :, :K] = path.R[0, :, :, 0]
-        for place, dimension in enumerate(dimensions):
-            chain = run_chain(Q[0], R[0], T, duration * coarse, rate, dimension, range(runs), seed)
-            chain_loss[system, place] = chain.loss.T
-            chain_overlap[system, place, ..., :K] = chain.R[..., 0].swapaxes(0, 1)
-    scale = np.array(durations)[:, None]
-    time = {"long_name": "time $t$ (steps$/d$)"}
-    overlap = {"long_name": "overlap $R_{k1}$"}
-    return xr.Dataset(
-        {
-            "students": ("system", list(students), {"long_name": "students $K$"}),
-            "learning_rate": ("system", list(learning_rates), {"long_name": r"step size $\eta$"}),
-            "flow_time": (("system", "moment"), scale * fine, time),
-            "flow_loss": (("system", "curve", "moment"), flow_loss, {"long_name": "loss $L$"}),
-            "flow_overlap": (("system", "curve", "moment", "unit"), flow_overlap, overlap),
-            "chain_time": (("system", "mark"), scale * coarse, time),
-            "chain_loss": (("system", "dimension", "mark", "run"), chain_loss, {"long_name": "loss $L$"}),
-            "chain_overlap": (("system", "dimension", "mark", "run", "unit"), chain_overlap, overlap),
-        },
-        coords={"curve": list(_CURVES), "dimension": list(dimensions), "unit": np.arange(1, units + 1)},
-        attrs={"teachers": teachers, "root_seed": seed},
-    )
-
-
-@stored
-def linearisation(students: Sequence[int], learning_rate: float) -> xr.Dataset:
-    """Eigenvalues of the noise-free flow's Jacobian at I(1), K = M, and their prediction, over η.
-
-    Variables ``measured``, ``predicted``, ``part`` ("inside", "across") and ``eigenvalue_students`` by
-    eigenvalue, ascending within each size; by size (coordinate ``students``) the largest absolute
-    ``difference`` of the unscaled ones, imaginary parts included, and ``largest``, the largest eigenvalue.
-    """
-    measured, predicted, part, owner, difference = [], [], [], [], []
-    for K in students:
-        W, V = family("I", 1, K).weights, np.eye(K)
+    measured, predicted, part, difference = [], [], [], []
+    for minimum in points:
+        W, V = minimum.weights, np.eye(minimum.teachers)
         found = np.linalg.eigvals(flow_jacobian(*overlaps(W, V), learning_rate))
         expected = linearisation_spectrum(W, V, learning_rate)
         found = found[np.argsort(found.real, kind="stable")]
         difference.append(float(np.abs(found - expected).max()))
         measured.append(found.real / learning_rate)
         predicted.append(expected / learning_rate)
-        part.append(_parts(family("I", 1, K), expected / learning_rate))
-        owner.append(np.full(len(expected), K))
+        part += _parts(W, V, expected / learning_rate)
+    columns = {
+        "family": ([minimum.name for minimum in points], "family"),
+        "students": ([minimum.students for minimum in points], "students $K$"),
+        "teachers": ([minimum.teachers for minimum in points], "teacher units $M$"),
+        "difference": (difference, "largest difference"),
+        "largest": ([float(values.max()) for values in measured], r"largest eigenvalue $/\eta$"),
+        "is_minimum": ([minimum.is_minimum for minimum in points], "minimum of the loss"),
+    }
+    owner = np.repeat(np.arange(len(points)), [len(values) for values in measured])
     return xr.Dataset(
         {
             "measured": ("eigenvalue", np.concatenate(measured), {"long_name": r"eigenvalue $/\eta$"}),
             "predicted": ("eigenvalue", np.concatenate(predicted), {"long_name": r"predicted $/\eta$"}),
-            "part": ("eigenvalue", np.concatenate(part), {"long_name": "part of the spectrum"}),
-            "eigenvalue_students": ("eigenvalue", np.concatenate(owner), {"long_name": "$K=M$"}),
-            "difference": ("students", difference, {"long_name": "largest difference"}),
-            "largest": (
-                "students",
-                [float(values.max()) for values in measured],
-                {"long_name": r"largest eigenvalue $/\eta$"},
-            ),
-        },
-        coords={"students": ("students", list(students), {"long_name": "$K=M$"})},
+            "part": ("eigenvalue", part, {"long_name": "part of the spectrum"}),
+            "owner": ("eigenvalue", owner, {"long_name": "point"}),
+        }
+        | {name: ("point", values, {"long_name": words}) for name, (values, words) in columns.items()},
         attrs={"learning_rate": learning_rate},
     )
 
 
-def _parts(minimum: Minimum, predicted: NDArray[np.float64]) -> list[str]:
+def _parts(W: NDArray[np.float64], V: NDArray[np.float64], predicted: NDArray[np.float64]) -> list[str]:
     """Which predicted eigenvalues (over η) are those of the Hessian inside the span, and which -a_i - a_j."""
-    V = np.eye(minimum.weights.shape[1])
-    a = np.linalg.eigvalsh(transverse_matrix(minimum.weights, V))
+    a = np.linalg.eigvalsh(transverse_matrix(W, V))
     first, second = np.triu_indices(len(a))
-    sums = list(-(a[first] + a[second]))
     parts = ["inside"] * len(predicted)
-    for value in sums:
+    for value in -(a[first] + a[second]):
         free = [index for index, name in enumerate(parts) if name == "inside"]
         parts[min(free, key=lambda index: abs(predicted[index] - value))] = "across"
     return parts
@@ -141,49 +96,64 @@ def _parts(minimum: Minimum, predicted: NDArray[np.float64]) -> list[str]:
 
 @stored
 def attractors(
-    students: int,
-    learning_rates: Sequence[float],
-    largest_rate: float,
-    curve_points: int,
-    dimension: int,
-    runs: int,
-    seed: int,
+    students: Sequence[int], learning_rates: Sequence[float], dimension: int, runs: int, seed: int
 ) -> xr.Dataset:
-    """Stationary loss and tr S near I(1) at K = M against η, to first order in η, exactly, and in the chain.
+    """Stationary loss and tr S near I(1) at each K = M against η: to first order in η, exactly, in the chain.
 
-    ``loss``, ``transverse`` and ``leading`` (largest real part of the Jacobian's eigenvalues, over η) at
-    ``learning_rates``; ``curve_loss`` and ``curve_transverse`` at
-    ``curve_points`` step sizes up to ``largest_rate``; NaN where the stationary
-    state has ceased to exist. ``chain_loss`` and ``chain_transverse`` (learning_rate, run) are means over time
-    of runs in dimension d that start at the stationary state. ``minimum_loss``, ``loss_slope`` and
-    ``transverse_slope`` are scalars.
+    By (students, learning_rate): ``loss``, ``transverse`` and ``leading`` (largest real part of the
+    Jacobian's eigenvalues, over η), NaN where the state has ceased to exist; ``chain_loss`` and ``chain_transverse``
+    (.., run) are means over time of runs in dimension d that start there. By (students, state), up to the
+    ``fold`` where the branch of states ends and padded with NaN: ``curve_rate``, ``curve_loss``,
+    ``curve_transverse`` and ``curve_leading``. By students: ``minimum_loss``, ``loss_slope`` and
+    ``transverse_slope`` at η → 0.
+
+    Raises ValueError for sizes below 6, where I(1) is a saddle.
     """
-    minimum = family("I", 1, students)
-    curve_rates = largest_rate * np.arange(1, curve_points + 1) / curve_points
-    shift = lyapunov_shift(minimum)
-    states = np.array([_stationary(minimum, rate) for rate in learning_rates])
-    curve = np.array([_stationary(minimum, rate) for rate in curve_rates])
-    chains = np.array([_chain(minimum, rate, dimension, runs, seed) for rate in learning_rates])
+    if min(students) < 6:
+        raise ValueError(f"students: given {list(students)}; allowed: sizes >= 6, where I(1) is a minimum")
+    minima = [family("I", 1, size) for size in students]
+    shifts = [lyapunov_shift(minimum) for minimum in minima]
+    states = np.array([[_stationary(minimum, rate) for rate in learning_rates] for minimum in minima])
+    chains = np.array(
+        [[_chain(minimum, rate, dimension, runs, seed) for rate in learning_rates] for minimum in minima]
+    )
+    branches = [attractor_branch(minimum) for minimum in minima]
+    curves = np.full((4, len(students), max(len(branch.loss) for branch in branches)), np.nan)
+    for place, branch in enumerate(branches):
+        numbers = (branch.learning_rate, branch.loss, branch.transverse_trace, branch.leading)
+        curves[:, place, : len(branch.loss)] = numbers
+    size, at, along = "students", ("students", "learning_rate"), ("students", "state")
     loss, trace = {"long_name": "stationary loss $L$"}, {"long_name": r"stationary $\mathrm{tr}\,S$"}
-    eta = {"long_name": r"step size $\eta$"}
+    rate, slowest = {"long_name": r"step size $\eta$"}, {"long_name": r"slowest rate $/\eta$"}
     return xr.Dataset(
         {
-            "loss": ("learning_rate", states[:, 0], loss),
-            "transverse": ("learning_rate", states[:, 1], trace),
-            "leading": ("learning_rate", states[:, 2], {"long_name": r"slowest rate $/\eta$"}),
-            "chain_loss": (("learning_rate", "run"), chains[:, 0], loss),
-            "chain_transverse": (("learning_rate", "run"), chains[:, 1], trace),
-            "curve_loss": ("curve_rate", curve[:, 0], loss),
-            "curve_transverse": ("curve_rate", curve[:, 1], trace),
-            "minimum_loss": ((), minimum.loss, {"long_name": "loss of the minimum"}),
-            "loss_slope": ((), shift.loss_slope, {"long_name": r"$\mathrm{tr}\,N/4$"}),
-            "transverse_slope": ((), shift.transverse_slope, {"long_name": r"$\mathrm{tr}\,\mathcal{S}$"}),
+            "loss": (at, states[..., 0], loss),
+            "transverse": (at, states[..., 1], trace),
+            "leading": (at, states[..., 2], slowest),
+            "chain_loss": ((*at, "run"), chains[:, :, 0], loss),
+            "chain_transverse": ((*at, "run"), chains[:, :, 1], trace),
+            "curve_rate": (along, curves[0], rate),
+            "curve_loss": (along, curves[1], loss),
+            "curve_transverse": (along, curves[2], trace),
+            "curve_leading": (along, curves[3], slowest),
+            "fold": (size, [branch.fold for branch in branches], {"long_name": r"fold, step size $\eta$"}),
+            "minimum_loss": (size, [minimum.loss for minimum in minima], LOSS),
+            "loss_slope": (
+                size,
+                [shift.loss_slope for shift in shifts],
+                {"long_name": r"$\mathrm{tr}\,N/4$"},
+            ),
+            "transverse_slope": (
+                size,
+                [shift.transverse_slope for shift in shifts],
+                {"long_name": r"$\mathrm{tr}\,\mathcal{S}$"},
+            ),
         },
         coords={
-            "learning_rate": ("learning_rate", list(learning_rates), eta),
-            "curve_rate": ("curve_rate", curve_rates, eta),
+            "students": ("students", list(students), {"long_name": "$K=M$"}),
+            "learning_rate": ("learning_rate", list(learning_rates), rate),
         },
-        attrs={"students": students, "dimension": dimension, "root_seed": seed},
+        attrs={"dimension": dimension, "root_seed": seed},
     )
 
 
@@ -204,7 +174,7 @@ def _chain(
         state = stationary_state(minimum, rate)
     except NoAttractorError:
         return np.full(runs, np.nan), np.full(runs, np.nan)
-    T = np.eye(minimum.weights.shape[1])
+    T = np.eye(minimum.teachers)
     times = np.linspace(_SETTLED, _RECORDED, _RECORDS) / rate
     chain = run_chain(state.Q, state.R, T, times, rate, dimension, range(runs), seed)
     across = transverse_overlaps(chain.Q, chain.R, T)

@@ -1,16 +1,21 @@
 """Stored tables of the families of minima of two-layer ReLU networks (arXiv:2604.09412)."""
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from companion.store.durable import stored
+from companion.store.threads import one_thread
+from companion.theory.relu_ansatz import POSITIVE
 from companion.theory.relu_continuation import BranchEndedError
 from companion.theory.relu_landscape import (
     Minimum,
     family,
     first_width,
+    hessian_spectrum,
+    population_loss,
     reduced_loss,
     stability_crossings,
     symmetry_minima,
@@ -73,8 +78,9 @@ def losses_against_width(largest_spectrum: int, largest_students: int) -> xr.Dat
     """Losses and stability of six families against K = M, at whole and at real widths.
 
     Dim ``width`` (real, to ``largest_students``): loss and the smallest eigenvalue from the equations of the
-    blocks, NaN where a family does not exist. Dim ``students`` (whole, to ``largest_spectrum``): ``stable`` is
-    1 for a minimum and 0 for a saddle by the full Hessian, and -1 where the family does not exist.
+    blocks, NaN where a family does not exist. Dim ``students`` (whole, to ``largest_spectrum``): from the
+    weights themselves, ``whole_loss`` and ``stable``, 1 for a minimum and 0 for a saddle by the full Hessian, and
+    -1 where the family does not exist.
 
     Raises ValueError unless 4 <= ``largest_spectrum`` < ``largest_students``.
     """
@@ -88,15 +94,16 @@ def losses_against_width(largest_spectrum: int, largest_students: int) -> xr.Dat
     branches = np.array([[_branch(name, width) for width in widths] for name in _SHOWN])
     losses, least = branches[..., 0], branches[..., 1:].min(axis=-1)
     flipped = np.array([[_member(name, width)[1] for width in widths] for name in _SHOWN])
-    minima = [[_family(name, size) for size in whole] for name in _SHOWN]
-    stable = [[-1 if minimum is None else int(minimum.is_minimum) for minimum in row] for row in minima]
+    points = np.array([[_point(name, int(size)) for size in whole] for name in _SHOWN])
+    least_whole = points[..., 1:].min(axis=-1)
+    stable = np.where(np.isnan(least_whole), -1, least_whole > POSITIVE)
     real, dims = ("family", "width"), ("family", "students")
     return xr.Dataset(
         {
             "loss": (real, losses, LOSS),
             "scaled_loss": (real, widths * losses / flipped, {"long_name": "$K L/p$"}),
             "least": (real, least, {"long_name": "smallest eigenvalue"}),
-            "whole_loss": (dims, _attribute(minima, "loss"), LOSS),
+            "whole_loss": (dims, points[..., 0], LOSS),
             "stable": (dims, stable, {"long_name": "1 minimum, 0 saddle, -1 no such family"}),
         },
         coords={
@@ -112,33 +119,48 @@ def losses_against_width(largest_spectrum: int, largest_students: int) -> xr.Dat
 def stability(largest_spectrum: int, largest_width: float) -> xr.Dataset:
     """Smallest eigenvalues of the Hessian in the teacher's span and across it, against width.
 
-    Dims ``family`` and ``students``: full Hessian of the families at whole K = M up to ``largest_spectrum``.
-    Dims ``branch`` and ``width``: the same from the symmetry types at real K up to ``largest_width``, also
-    for the families S and X at K = M + 1, with the real widths ``crossing`` where stability changes.
+    Dims ``family`` and ``students``: eigenvalues of the full Hessian of the weights, and of the matrix A, at
+    whole K up to ``largest_spectrum``: families I and II at K = M, and S and X at K = M + 1, NaN where there is no
+    such family. Dims ``family`` and ``width``: the same from the symmetry types at real K up to
+    ``largest_width``, with the real widths ``crossing`` where stability changes; ``surplus`` is K - M.
+
+    Raises ValueError for a ``largest_spectrum`` below 4, the smallest size with a family, or a ``largest_width``
+    that is not above it and finite.
     """
+    if largest_spectrum < 4:
+        raise ValueError(
+            f"largest_spectrum: given {largest_spectrum}; allowed: at least 4, the smallest size with a family"
+        )
+    if not largest_spectrum < largest_width < np.inf:
+        raise ValueError(
+            f"largest_width: given {largest_width}; allowed: a finite number above {largest_spectrum}"
+        )
     whole = np.arange(4, largest_spectrum + 1)
-    minima = [[_family(name, size) for size in whole] for name in _WINDOWS]
     widths = _real_widths(4.0, largest_width)
     names = (*_WINDOWS, *_WIDER)
+    points = np.array([[_point(name, int(size)) for size in whole] for name in names])
+    for name, row in zip(names, points, strict=True):
+        if name in _WIDER:  # some exist at a few small sizes apart from the branch that is followed
+            row[[np.isnan(_branch(name, size + 0.25)[0]) for size in whole]] = np.nan
     branches = np.array([[_branch(name, width) for width in widths] for name in names])
     found = [() if name == "II(K)" else stability_crossings(*_fixed(name), largest_width) for name in names]
     crossings = np.full((len(names), max(map(len, found))), np.nan)
     for row, values in zip(crossings, found, strict=True):
         row[: len(values)] = values
-    dims, real = ("family", "students"), ("branch", "width")
+    dims, real = ("family", "students"), ("family", "width")
     return xr.Dataset(
         {
-            "loss": (dims, _attribute(minima, "loss"), LOSS),
-            "hessian_min": (dims, _attribute(minima, "hessian_min"), _HESSIAN_MIN),
-            "transverse_min": (dims, _attribute(minima, "transverse_min"), _TRANSVERSE_MIN),
+            "loss": (dims, points[..., 0], LOSS),
+            "hessian_min": (dims, points[..., 1], _HESSIAN_MIN),
+            "transverse_min": (dims, points[..., 2], _TRANSVERSE_MIN),
             "branch_hessian_min": (real, branches[..., 1], _HESSIAN_MIN),
             "branch_transverse_min": (real, branches[..., 2], _TRANSVERSE_MIN),
-            "crossing": (("branch", "crossing_number"), crossings, {"long_name": "width of a crossing"}),
+            "crossing": (("family", "crossing_number"), crossings, {"long_name": "width of a crossing"}),
+            "surplus": ("family", [int(name in _WIDER) for name in names], {"long_name": "$K-M$"}),
         },
         coords={
-            "family": list(_WINDOWS),
-            "students": ("students", whole, WIDTH),
-            "branch": list(names),
+            "family": list(names),
+            "students": ("students", whole, {"long_name": "students $K$"}),
             "width": ("width", widths, {"long_name": "width $K$"}),
         },
     )
@@ -178,10 +200,22 @@ def _branch(name: str, width: float) -> tuple[float, float, float]:
 
 
 def _family(name: str, students: int) -> Minimum | None:
+    """The family at this size, or None where there is none."""
     kind, flipped = _member(name, students)
-    exists = flipped <= students - 3 if kind == "I" else 5 <= flipped <= students
-    return family(kind, int(flipped), students) if exists else None
+    try:
+        return family(kind, int(flipped), students)
+    except ValueError:  # out of the family's range, or a branch that has ended
+        return None
 
 
-def _attribute(minima: list[list[Minimum | None]], name: str) -> list[list[float]]:
-    return [[getattr(minimum, name) if minimum else np.nan for minimum in row] for row in minima]
+@lru_cache(maxsize=1024)
+def _point(name: str, students: int) -> tuple[float, float, float]:
+    """Loss, smallest eigenvalue of the full Hessian in the span and of A, from the weights; NaN for none."""
+    minimum = _family(name, students)
+    if minimum is None:
+        return np.nan, np.nan, np.nan
+    V = np.eye(minimum.teachers)
+    with one_thread():  # the matrices are small
+        spectrum = hessian_spectrum(minimum.weights, V, minimum.teachers)
+        loss = population_loss(minimum.weights, V)
+    return loss, float(spectrum.in_span[0]), float(spectrum.transverse[0])

@@ -1,26 +1,25 @@
 """Stored experiments on the landscape of two-layer ReLU networks (arXiv:2604.09412).
 
 Inputs are x ~ N(0, 1), K students learn M teacher units, orthonormal unless a correlation is given,
-and losses carry the factor 1/2. Sizes are always K = M here.
+and losses carry the factor 1/2.
 """
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from companion.analysis.alignment import anti_aligned
 from companion.analysis.minima import classify, polish
 from companion.analysis.statistics import wilson_interval
 from companion.compute.sweeps import Condition, sweep
 from companion.store.durable import stored
-from companion.studies.relu_families import LOSS, WIDTH
-from companion.theory.relu_landscape import Minimum, known_families
+from companion.studies.relu_families import LOSS
+from companion.theory.relu_family_table import global_loss_limit
+from companion.theory.relu_landscape import known_families
+from companion.theory.relu_overlaps import embedded
 from companion.training.descent import descend, initial_weights
-from companion.training.reach import reachable_coordinates
-
-_SMALLEST_SPURIOUS = 6
+from companion.training.relu_chain import initial_overlaps
 
 
 @stored
@@ -39,12 +38,8 @@ def basin_block(
     children: bool,
 ) -> xr.Dataset:
     """One block of `basin_census`: descend from each initialisation, polish, name the family."""
-    starts = initial_weights(
-        students, dimension, [condition["initialisation"] for condition in conditions], seed, scale
-    )
-    teacher = _teacher(teachers, dimension, teacher_correlation)
-    if dimension > students + teachers:  # nothing leaves these K + M coordinates, polishing included
-        starts, teacher, _ = reachable_coordinates(starts, teacher)
+    indices = [condition["initialisation"] for condition in conditions]
+    starts, teacher = _starts(students, teachers, indices, seed, dimension, scale, teacher_correlation)
     ends = descend(
         starts,
         teacher,
@@ -56,10 +51,13 @@ def basin_block(
     listed = known_families(students, teachers)
     families = [minimum for minimum in listed if children or len(minimum.blocks) <= 2]
     if polished:
-        spurious = np.flatnonzero(ends.converged & (losses > _global_loss(families)))
+        spurious = np.flatnonzero(ends.converged & (losses > global_loss_limit(students, teachers)))
         better = polish(weights[spurious], teacher)
         weights[spurious], losses[spurious] = better.weights, better.loss
     found = classify(weights, teacher, losses, ends.converged, families)
+    stray = ends.converged & (found.label != "global")
+    flipped = np.zeros(len(weights), dtype=np.int64)
+    flipped[stray] = anti_aligned(weights[stray] @ teacher.T)
     run = "condition"
     return xr.Dataset(
         {
@@ -71,6 +69,7 @@ def basin_block(
                 found.loss_difference,
                 {"long_name": r"$|\Delta L|$ to the nearest family"},
             ),
+            "anti_aligned": (run, flipped, {"long_name": "anti-aligned students $k_1$"}),
             "block_mismatch": (run, found.block_mismatch, {"long_name": "largest difference of blocks"}),
             "steps": (run, ends.steps, {"long_name": "steps of gradient descent"}),
             "gradient_norm": (
@@ -100,18 +99,22 @@ def basin_census(
 ) -> xr.Dataset:
     """Where gradient descent ends: one row per initialisation, and the fractions with intervals.
 
-    W0 has entries N(0, scale²/D) with D = ``dimension`` (M unless given), the step is 2/K, and descent
-    stops at a gradient norm of ``tolerance``: 1e-7 unless given for K = M; for K > M, where global minima
-    are approached as a power law, 1e-6, and runs with L > 1e-3 go on to ``spurious_tolerance``, 1e-9.
-    Spurious endpoints are polished by Newton's method before they are named, unless ``polished`` is
-    false. ``children`` lists the three-block families too.
+    W0 has entries N(0, scale²/D) with D = ``dimension`` (M unless given; beyond K + M the exact law of the
+    overlaps is drawn, at a cost that does not grow with D), the step is 2/K, and descent stops at a gradient
+    norm of ``tolerance``: 1e-7 unless given for K = M, 1e-6 for K > M, where global minima are approached as a
+    power law. Runs that stop above the loss of global ones (``global_loss_limit``) go on to ``spurious_tolerance``,
+    1e-9 unless given for K > M; one as large as ``tolerance`` stops them there. Spurious endpoints are polished by
+    Newton's method before they are named, unless ``polished`` is false. ``children`` lists the three-block
+    families too; ``teacher_correlation`` is the overlap of any two rows of the teacher.
 
     Variables with dim ``initialisation``: loss, converged, family ("global", a family's name, "unmatched",
-    "unconverged"), loss_difference, block_mismatch, steps, gradient_norm. Scalars: fraction_spurious =
+    "unconverged"), anti_aligned (the published k1 of spurious endpoints, 0 for others), loss_difference,
+    block_mismatch, steps, gradient_norm. Scalars: fraction_spurious =
     spurious / converged with its 95 % Wilson interval, fraction_unconverged. More initialisations
     compute only the new ones.
 
-    Raises ValueError for sizes below one, for K < M and for a dimension below M.
+    Raises ValueError for sizes below one, for K < M, for a dimension below M, for a scale or tolerance that is
+    not positive and finite, and for a correlation that no teacher of rank M has.
     """
     for name, size in (("students", students), ("teachers", teachers), ("initialisations", initialisations)):
         if size < 1:
@@ -121,7 +124,19 @@ def basin_census(
     if dimension is not None and dimension < teachers:
         raise ValueError(f"dimension: given {dimension} for {teachers} teachers; allowed: at least as many")
     if tolerance is None:
-        tolerance, spurious_tolerance = (1e-6, 1e-9) if students > teachers else (1e-7, None)
+        tolerance = 1e-6 if students > teachers else 1e-7
+    if spurious_tolerance is None and students > teachers:
+        spurious_tolerance = 1e-9
+    positive = {"scale": scale, "tolerance": tolerance, "maximum_steps": maximum_steps}
+    for name, value in (positive | {"spurious_tolerance": spurious_tolerance}).items():
+        if value is not None and not 0 < value < np.inf:
+            raise ValueError(f"{name}: given {value}; allowed: a positive finite number")
+    lowest = -1 / (teachers - 1) if teachers > 1 else -np.inf
+    if not lowest < teacher_correlation < 1:
+        raise ValueError(
+            f"teacher_correlation: given {teacher_correlation}; allowed: above {lowest:.3g} and below 1, "
+            f"where {teachers} rows are independent"
+        )
     census = sweep(
         basin_block,
         [{"initialisation": index} for index in range(initialisations)],
@@ -158,119 +173,27 @@ def basin_census(
     )
 
 
-@stored
-def loss_histogram(students: Sequence[int], initialisations: Sequence[int], seed: int) -> xr.Dataset:
-    """Endpoint losses (dim ``run``) at several sizes K = M, and the losses of their minima (dim ``line``).
-
-    ``initialisations`` has the number of random starts of each size.
-    Raises ValueError for sizes below 6, which have no spurious minimum to show, and for lists unlike in length.
-    """
-    if len(initialisations) != len(students):
-        raise ValueError(
-            f"initialisations: given {len(initialisations)} numbers for {len(students)} sizes; allowed: one for each"
-        )
-    if min(students) < _SMALLEST_SPURIOUS:
-        raise ValueError(
-            f"students: given {list(students)}; allowed: sizes >= 6, where spurious minima exist"
-        )
-    runs, lines = [], []
-    for size, starts in zip(students, initialisations, strict=True):
-        census = basin_census(size, size, starts, seed)
-        runs.append(
-            census[["loss", "converged", "family"]]
-            .rename(initialisation="run")
-            .drop_vars("run")
-            .assign(run_students=("run", np.full(starts, size), WIDTH))
-        )
-        lines += [
-            (size, minimum.name, minimum.loss) for minimum in known_families(size) if minimum.is_minimum
-        ]
-    widths, names, losses = zip(*lines, strict=True)
-    return xr.concat(runs, dim="run", **_JOIN).assign(
-        line_students=("line", list(widths), WIDTH),
-        line_family=("line", list(names), {"long_name": "family"}),
-        line_loss=("line", list(losses), LOSS),
-    )
-
-
-@stored
-def family_matches(
-    students: Sequence[int],
-    initialisations: int,
-    regime_students: int,
-    regime_initialisations: int,
-    teacher_correlation: float,
+def _starts(
+    students: int,
+    teachers: int,
+    indices: Sequence[int],
     seed: int,
-) -> xr.Dataset:
-    """Spurious endpoints that belong to a listed family, by setting: the claim's sizes and three regimes.
+    dimension: int,
+    scale: float,
+    correlation: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of the random starts and of a teacher whose unit rows overlap by ``correlation``.
 
-    Dim ``setting``: K<size> for each of ``students``; "stopped early" (gradient norm 1e-5, unpolished),
-    "without children" (two-block families only) and "correlated teacher", which the claim excludes.
+    In more than K + M dimensions both are those of the overlaps alone, in K + M coordinates: descent leaves the
+    rest as it is.
     """
-    largest = max(students)
-    settings: dict[str, dict[str, Any]] = {
-        f"K{size}": {"students": size, "teachers": size} for size in students
-    }
-    settings |= {
-        "stopped early": {"students": largest, "teachers": largest, "tolerance": 1e-5, "polished": False},
-        "stopped early, polished": {"students": largest, "teachers": largest, "tolerance": 1e-5},
-        "without children": {"students": regime_students, "teachers": regime_students, "children": False},
-        "correlated teacher": {
-            "students": largest,
-            "teachers": largest,
-            "teacher_correlation": teacher_correlation,
-        },
-    }
-    rows, unmatched = [], []
-    for name, setting in settings.items():
-        number = regime_initialisations if name == "without children" else initialisations
-        census = basin_census(initialisations=number, seed=seed, **setting)
-        spurious = census.where(census.converged & (census.family != "global"), drop=True)
-        strays = spurious.where(spurious.family == "unmatched", drop=True)
-        rows.append(
-            (setting["students"], number, int(census.converged.sum()), spurious.loss.size, strays.loss.size)
-        )
-        unmatched.append([f"{loss:.9f}" for loss in strays.loss.values])
-    columns = np.array(rows).T
-    names = ("students", "initialisations", "converged", "spurious", "unmatched")
-    long_names = (
-        "width $K=M$",
-        "random starts",
-        "converged runs",
-        "spurious endpoints",
-        "endpoints of no family",
-    )
-    return xr.Dataset(
-        {
-            name: ("setting", values, {"long_name": long_name})
-            for name, long_name, values in zip(names, long_names, columns, strict=True)
-        },
-        coords={"setting": list(settings)},
-        attrs={
-            "root_seed": seed,
-            "claim_settings": json.dumps([f"K{size}" for size in students]),
-            "unmatched_losses": json.dumps(dict(zip(settings, unmatched, strict=True))),
-        },
-    )
-
-
-_JOIN: dict[str, Any] = {
-    "data_vars": "minimal",
-    "coords": "minimal",
-    "compat": "equals",
-    "join": "exact",
-    "combine_attrs": "override",
-}
-
-
-def _teacher(teachers: int, dimension: int, correlation: float) -> np.ndarray:
-    """Unit rows with common overlap ``correlation``, (M, D)."""
-    overlaps = (1 - correlation) * np.eye(teachers) + correlation
-    return np.pad(np.linalg.cholesky(overlaps), ((0, 0), (0, dimension - teachers)))
-
-
-def _global_loss(families: Sequence[Minimum]) -> float:
-    return min([1e-3, *(minimum.loss / 10 for minimum in families)])
+    gram = (1 - correlation) * np.eye(teachers) + correlation
+    if dimension <= students + teachers:
+        teacher = np.pad(np.linalg.cholesky(gram), ((0, 0), (0, dimension - teachers)))
+        return initial_weights(students, dimension, indices, seed, scale), teacher
+    stack = zip(*initial_overlaps(students, gram, dimension, indices, seed, scale), strict=True)
+    weights, same = zip(*(embedded(Q, R, gram, students + teachers) for Q, R in stack), strict=True)
+    return np.stack(weights), same[0]
 
 
 def _runs_per_block(students: int) -> int:
