@@ -15,7 +15,9 @@ class Paper:
 
 PAPERS = (
     Paper("p1", "P1", "Local minima of two-layer ReLU networks", arxiv="2604.09412"),
-    Paper("p2rf", "P2 · random features", "Random-features diffusion on Gaussian mixtures", arxiv="2605.06367"),
+    Paper(
+        "p2rf", "P2 · random features", "Random-features diffusion on Gaussian mixtures", arxiv="2605.06367"
+    ),
     Paper("p2unet", "P2 · U-Nets", "Memorisation in U-Nets"),
     Paper("p3", "P3", "Initialisation decides specialisation"),
     Paper("e4", "E4", "Multi-task curricula in transformers"),
