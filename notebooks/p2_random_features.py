@@ -34,8 +34,8 @@ from companion.figures import feature_spectra as spectra_figures
 from companion.figures import score_curves as curve_figures
 from companion.figures import score_order as order_figures
 from companion.figures.save import save
-from companion.settings.types import Cluster, Count, Counts, Device, Positives, Profile, Seed
-from companion.studies import feature_spectra, score_comparison, score_curves
+from companion.settings.types import Cluster, Count, Counts, Device, Positive, Positives, Profile, Seed
+from companion.studies import feature_spectra, score_comparison, score_curves, score_descents
 from companion.studies import score_order as order_study
 
 # %% tags=["parameters"]
@@ -47,6 +47,9 @@ spectrum_dimension: Count = 200  # d of the spectra
 spectrum_draws: Count = 2  # draws of points and features for each spectrum
 dimension: Count = 40  # d of the trained models
 draws: Count = 10  # draws that claims are judged on
+curve_dimension: Count = 40  # d of the learning curves that are drawn
+descents: Count = 2  # models trained by descent with drawn noise
+descent_time: Positive = 3.0  # eigen-time up to which they are trained
 large_dimension: Count = 150  # d at which the theory must fit better
 large_draws: Count = 3  # draws at this dimension
 order_draws: Count = 5  # draws for each point of the figures on order
@@ -105,10 +108,13 @@ save("p2rf_f2_class_spectra", spectra_figures.class_spectra, shares)
 # ## Learning curves of each class
 #
 # Losses under gradient flow need products of two resolvents: a linear system on top of the equations above, and an
-# inverse Laplace transform on Talbot's contour.
+# inverse Laplace transform on Talbot's contour. At finite $d$ they are exact too, by one diagonalisation, with the
+# noise of the forward process averaged over; descent with drawn noise follows the same curves.
 
 # %% tags=["p2rf_f3_learning_curves"]
-curves = score_comparison.compared_curves(["V1"], dimension, draws, CONFIRMATORY_ROOT)
+curves = score_descents.learning_curves(
+    "V1", curve_dimension, draws, descents, descent_time, CONFIRMATORY_ROOT
+)
 save("p2rf_f3_learning_curves", curve_figures.learning_curves, curves)
 
 # %% tags=["p2rf_f3_learning_curves"]

@@ -18,7 +18,8 @@ _TRAIN, _TEST = (0, (4, 1.5)), "-"
     title="Each class learns, and memorises, in its own time",
     caption="Losses per coordinate of the two classes of run V1, $\\sigma=(1.5,.5)$, $M=1$, $t=.1$, $\\psi_n=8$, "
     "$\\psi_p=16$, against eigen-time. Lines: theory, $d\\to\\infty$ (solid: test, dashed: training); markers: "
-    "closed form at finite $d$, mean over draws with 95 % bootstrap intervals. Grey dashes: the class's Bayes loss.",
+    "closed form at finite $d$, mean over draws with 95 % bootstrap intervals. Triangles: descent with new noise "
+    "in every step. Grey dashes: the class's Bayes loss.",
     equation=r"L_c(T)=1-2\sum_k c_k\Delta\,(P(-s_k)\pi)_c-\Delta\sum_{kl}c_kc_l\,\pi^\top P_{12}(k,l)\,\pi",
     claims=["p2rf_k1_theory_predicts_times"],
 )
@@ -35,6 +36,10 @@ def learning_curves(curves: xr.Dataset) -> Figure:
             samples = part[f"simulated_{which}"].isel(label=label).transpose("mark", "draw").values
             face = {"markerfacecolor": "white", "markeredgewidth": 0.7} if which == "train" else {}
             points_over_seeds(axes, mark, samples, color=colour, fmt=marker, **face)
+            if f"descended_{which}" in part:
+                _descended(
+                    axes, part[f"descended_{which}"].isel(label=label), "^" if which == "test" else "v"
+                )
         guide(axes, y=float(1 - part.reducible.isel(label=label)))
         axes.set_xscale("log")
         axes.set_xlabel(axis_label(part.time))
@@ -51,10 +56,20 @@ def learning_curves(curves: xr.Dataset) -> Figure:
             linestyle=_TRAIN,
             label="training",
         ),
+        Line2D(
+            [], [], color=PALETTE["ink"], marker="^", markerfacecolor="none", linestyle="", label="descent"
+        ),
     ]
     panels[0].legend(handles=handles)
     letter_panels(panels)
     return drawing
+
+
+def _descended(axes: Axes, losses: xr.DataArray, marker: str) -> None:
+    """Hollow triangles in ink for models that saw drawn noise."""
+    ink = {"color": PALETTE["ink"], "markerfacecolor": "none", "markeredgewidth": 0.6, "markersize": 3.5}
+    samples = losses.transpose("descent_time", "descent").values
+    points_over_seeds(axes, losses.descent_time.values, samples, fmt=marker, **ink)
 
 
 @described(
