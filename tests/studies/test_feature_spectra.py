@@ -5,8 +5,13 @@ import functools
 import numpy as np
 import pytest
 
+from companion.compute.seeds import generator
+from companion.datasets.gaussian_mixture import sample
+from companion.models.feature_densities import empirical_density
+from companion.models.random_features import draw_features
 from companion.studies import feature_spectra
 from companion.studies.score_settings import SETTINGS
+from companion.theory.random_features import spectral_density
 
 
 @functools.cache  # in the project of the first test that asks
@@ -40,6 +45,33 @@ def test_theory_is_at_most_a_few_percent_from_the_gaussian_equivalent_and_as_pri
     assert equivalent.setting.values.tolist() == ["A", "B", "C", "D"]
     np.testing.assert_allclose(equivalent, [0.0125, 0.0154, 0.027, 0.038], rtol=0.3)
     assert float(found.sel(setting="A", kind="exact")) == pytest.approx(0.22, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("case", "whole", "generalisation", "between"),
+    [
+        ("A", 0.334, 0.0068, 0.0099),
+        ("B", 0.473, 0.0083, 0.0078),
+        ("C", 0.276, 0.0082, 0.0093),
+        ("D", 0.260, 0.0075, 0.0124),
+    ],
+)
+def test_exact_spectra_are_as_far_from_the_theory_as_printed(case, whole, generalisation, between):
+    """L1 distances at d = 100, rows of W as drawn: the noise near λ = S is broad at finite d, the bands fit."""
+    setting, places = feature_spectra.CASES[case], np.geomspace(0.005, 15, 1500)
+    theory = spectral_density(places, setting.mixture, *setting.sizes, broadening=0.05)
+    differences = []
+    for draw in range(3):
+        noise = generator(0, "printed distances", draw)
+        model = draw_features(setting.mixture, 800, 100, noise)
+        points = sample(setting.mixture, 400, 100, noise)
+        eigenvalues = np.linalg.eigvalsh(model.train_matrices(points).weighted().features)
+        differences.append(abs(empirical_density(eigenvalues, places, 0.05) - theory))
+    found = [
+        np.trapezoid(np.where(chosen, np.mean(differences, axis=0), 0.0), places)
+        for chosen in (places > 0, places > 0.4, (places > 0.05) & (places <= 0.4))
+    ]
+    assert found == pytest.approx([whole, generalisation, between], rel=0.3)
 
 
 def test_distances_shrink_with_dimension(project):
