@@ -141,9 +141,11 @@ class _Run:
 
     def _environment(self, outcome: Outcome) -> dict[str, str]:
         """Variables of the kernel: where things are and who works; never physics."""
+        from companion.compute.clusters import MEMORY_ENVIRONMENT
+
         root = project_root()
         paths = [str(root), str(root / "notebooks"), os.environ.get("PYTHONPATH", "")]
-        changed = {
+        changed = MEMORY_ENVIRONMENT | {
             "COMPANION_ROOT": str(root),
             "COMPANION_EVENTS": str(self.place.events),
             "COMPANION_NOTEBOOK": outcome.name,
