@@ -264,9 +264,10 @@ def test_outside_a_project_the_advice_is_one_line(tmp_path, monkeypatch, command
     assert said.code == 2 and "no parent folder holds notebooks/" in said.err
 
 
-def test_a_gallery_that_fails_does_not_hide_the_results(ran, command, nothing_runs, monkeypatch):
+@pytest.mark.parametrize("problem", [OSError("no ink"), ValueError("no ink")])
+def test_a_gallery_that_fails_does_not_hide_the_results(problem, ran, command, nothing_runs, monkeypatch):
     def fail() -> Path:
-        raise RuntimeError("no ink")
+        raise problem
 
     monkeypatch.setattr("companion.run.gallery.refresh", fail)
     said = command("tiny")

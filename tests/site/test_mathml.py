@@ -34,7 +34,7 @@ def test_formulas_are_well_formed_and_say_their_source(tex):
     assert "script" not in tags(formula(tex))
 
 
-@pytest.mark.parametrize("tex", [r"\frac{", r"\left(", "a_b_c", "", "^"])
+@pytest.mark.parametrize("tex", [r"\frac{", r"\left(", "a_b_c", "", "^", r"\text", r"\begin{", r"\limits_x"])
 def test_a_formula_that_cannot_be_read_is_shown_as_it_is(tex):
     assert formula(tex) == f'<code class="tex">{tex}</code>'
 

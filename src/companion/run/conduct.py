@@ -98,10 +98,10 @@ def _code(outcomes: Iterable[Outcome], *, strict: bool) -> int:
 
 
 def _show_gallery(out: Console) -> int:
-    """Bring the gallery up to date and say where it is; 1 where it cannot be built."""
+    """Bring the gallery up to date and say where it is; 1 where a file cannot be written or understood."""
     try:
         index = gallery.refresh()
-    except Exception:  # results are safe by now, and must not seem lost because their pages fail
+    except (OSError, ValueError):  # a full disk, a damaged record: results are safe, and must not seem lost
         traceback.print_exc()
         report.line(out, "\nthe gallery could not be built; figures and results are complete")
         return FAILED

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from xml.etree.ElementTree import Element, tostring
 
+from latex2mathml import exceptions
 from latex2mathml.converter import Converter
 from markupsafe import Markup, escape
 
@@ -28,6 +29,12 @@ _SPELLINGS = (
 _OUTER_DELIMITERS = re.compile(r"^\s*(?:\$\$?|\\\[|\\\()(.*?)(?:\$\$?|\\\]|\\\))\s*$", re.DOTALL)
 _SPACES = {"negativethinmathspace": "-0.167em", "negativemediummathspace": "-0.222em"}
 _DOUBLE_STRUCK_ZERO = 0x1D7D8
+# The converter has a class for each way of being wrong, without a common base, and lets two of Python's escape.
+_NOT_A_FORMULA: tuple[type[Exception], ...] = (
+    ValueError,
+    StopIteration,
+    *(kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+)
 
 
 @lru_cache(maxsize=4096)
@@ -43,7 +50,7 @@ def formula(tex: str, *, display: bool = False) -> Markup:
     source = (found[1] if found else tex).strip()
     try:
         root = Converter(display="block" if display else "inline").convert_to_element(_respelled(source))
-    except Exception:  # the converter raises a class of its own for each way of being wrong
+    except _NOT_A_FORMULA:
         return Markup('<code class="tex">{}</code>').format(source)
     for element in list(root.iter()):
         _mend(element)
