@@ -91,6 +91,7 @@ def _run(function: StoredFunction, blocks: list[Any], missing: list[int], common
 _FORWARDED = (
     "COMPANION_ROOT",
     "COMPANION_STORE",
+    "COMPANION_DATA",
     FORCE_VARIABLE,
     current.DEVICE_VARIABLE,
     *events.DESTINATION,
