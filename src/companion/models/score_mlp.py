@@ -12,10 +12,10 @@ class ScoreMLPSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dimension: int = Field(256, ge=1)
-    width: int = Field(512, ge=8, multiple_of=2)
-    blocks: int = Field(3, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dimension: int = Field(default=256, ge=1)
+    width: int = Field(default=512, ge=8, multiple_of=2)
+    blocks: int = Field(default=3, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
     def build(self) -> "ScoreMLP":
         """The network, with weights that the caller has yet to draw."""

@@ -19,13 +19,13 @@ class UNetSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    side: int = Field(16, ge=2)
-    base: int = Field(32, ge=8, multiple_of=8)
-    multipliers: tuple[int, ...] = Field((1, 2), min_length=1)
-    blocks: int = Field(1, ge=1)
-    patch: int = Field(2, ge=1)
+    side: int = Field(default=16, ge=2)
+    base: int = Field(default=32, ge=8, multiple_of=8)
+    multipliers: tuple[int, ...] = Field(default=(1, 2), min_length=1)
+    blocks: int = Field(default=1, ge=1)
+    patch: int = Field(default=2, ge=1)
     attention: tuple[int, ...] = ()
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _divides(self) -> "UNetSpec":

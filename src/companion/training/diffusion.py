@@ -34,7 +34,6 @@ class Snapshot:
     step: int
     model: ScoreModel
     weights: Tensor
-    last: bool
 
     def predicted_noise(self, x: Tensor, index: Tensor) -> Tensor:
         """ε̂ (S, batch, d) at ``x`` (S, batch, d) and levels ``index`` (S, batch)."""
@@ -59,12 +58,14 @@ def train_score_model(
     runs: Sequence[TrainingRun],
     monitors: Sequence[Monitor] = (),
     *,
+    final: Sequence[Monitor] = (),
     device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Path | None = None,
     label: str = "score model",
 ) -> xr.Dataset:
     """Train ``runs`` as one stack and record what ``monitors`` see, with dims ``run``, ``step`` and theirs.
 
+    Monitors in ``final`` look once, at the end; what they see has no dim ``step``.
     ``training_loss`` (run, step) is the mean loss since the checkpoint before. With ``folder``, training goes on
     from the state that a killed call left there: bit for bit on a CPU. A run whose loss is no number stops alone:
     ``stopped_at`` (run,) says when (-1: never), its records from then on are NaN, its weights stay the last finite
@@ -81,6 +82,7 @@ def train_score_model(
                 while training.step < checkpoint:
                     advance(training.advance_to(checkpoint))
                 training.watch(monitors, checkpoint)
+            training.close(final)
         return training.result()
 
 
@@ -106,6 +108,7 @@ class _Training:
         self.records: dict[str, list[Tensor]] = {}
         self.dims: dict[str, list[str]] = {}
         self.watched: list[int] = []
+        self.last: dict[str, tuple[tuple[str, ...], NDArray]] = {}
         self.saved_at = time.monotonic()
         self._chunk: tuple[int, Chunk] | None = None
         most = max(len(run.images) for run in runs)
@@ -190,29 +193,37 @@ class _Training:
             return
         if not self.spec.averaging:
             self.averaged.copy_(self.mover.weights.detach())
-        snapshot = Snapshot(
-            self.step, self.model, self.averaged, last=checkpoint == self.spec.checkpoints[-1]
-        )
         mean = (
             (self.losses / max(self.counted, 1)).cpu().numpy()
             if self.counted
             else np.full(len(self.runs), np.nan)
         )
+        mean = np.where(self.stopped >= 0, np.nan, mean)
         seen: dict[str, tuple[tuple[str, ...], NDArray]] = {"training_loss": ((), mean)}
-        with torch.no_grad():
-            for monitor in monitors:
-                seen |= monitor(snapshot)
-        for name, (dims, values) in seen.items():
-            array = np.array(values)
-            if np.issubdtype(array.dtype, np.floating):
-                array[self.stopped >= 0] = np.nan
+        for name, (dims, values) in (seen | self._seen(monitors)).items():
             self.dims[name] = list(dims)
-            self.records.setdefault(name, []).append(torch.from_numpy(array))
+            self.records.setdefault(name, []).append(torch.from_numpy(values))
         self.kept = torch.stack([self.mover.weights.detach(), self.averaged]).clone()
         self.losses.zero_()
         self.counted = 0
         self.watched.append(checkpoint)
         self.save()
+
+    def _seen(self, monitors: Sequence[Monitor]) -> dict[str, tuple[tuple[str, ...], NDArray]]:
+        snapshot = Snapshot(self.step, self.model, self.averaged)
+        found = {}
+        with torch.no_grad():
+            for monitor in monitors:
+                for name, (dims, values) in monitor(snapshot).items():
+                    array = np.array(values)
+                    if np.issubdtype(array.dtype, np.floating):
+                        array[self.stopped >= 0] = np.nan
+                    found[name] = dims, array
+        return found
+
+    def close(self, monitors: Sequence[Monitor]) -> None:
+        """Record what is seen once, at the end."""
+        self.last = self._seen(monitors)
 
     def save(self) -> None:
         """Write everything that the rest of the training depends on."""
@@ -247,12 +258,12 @@ class _Training:
         self.records = {name: [part.cpu() for part in parts] for name, parts in state["records"].items()}
 
     def result(self) -> xr.Dataset:
-        """All records, (run, step, ...); a monitor that spoke once, at the end, has no dim ``step``."""
+        """All records, (run, step, ...), and those of the end, (run, ...)."""
         found: dict[str, Any] = {"stopped_at": ("run", self.stopped)}
-        for name, parts in self.records.items():
-            if len(parts) == len(self.watched):
-                found[name] = (("run", "step", *self.dims[name]), torch.stack(parts, dim=1).numpy())
-            else:
-                found[name] = (("run", *self.dims[name]), parts[-1].numpy())
+        found |= {
+            name: (("run", "step", *self.dims[name]), torch.stack(parts, dim=1).numpy())
+            for name, parts in self.records.items()
+        }
+        found |= {name: (("run", *dims), values) for name, (dims, values) in self.last.items()}
         steps = ("step", np.array(self.watched), {"long_name": r"training steps $\tau$"})
         return xr.Dataset(found, coords={"step": steps}, attrs={"device": self.device.type})

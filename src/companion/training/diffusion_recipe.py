@@ -26,11 +26,11 @@ class DiffusionSpec(BaseModel):
 
     network: UNetSpec | ScoreMLPSpec
     checkpoints: tuple[int, ...] = Field(min_length=1)
-    batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(2e-3, gt=0)
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
     prediction: Prediction = "preconditioned"
     index_law: IndexLaw = "quadratic"
-    averaging: float = Field(10.0, ge=0)
+    averaging: float = Field(default=10.0, ge=0)
     flips: bool = False
     precision: Precision = "float32"
     compile: bool = False

@@ -1,0 +1,181 @@
+"""Stored experiments with dials: one class made into two that differ in variance alone, or in centroid norm alone.
+
+The random-features theory (arXiv:2605.06367) has a prediction for each setting of a dial, because it needs no more of a
+class than its variance and the Gram matrix of the centroids.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from companion.analysis.statistics import log_ratio
+from companion.analysis.timescales import early_stop, mem_gap
+from companion.datasets.fashion_mnist import load
+from companion.datasets.image_pairs import ImagePair
+from companion.store.durable import stored
+from companion.studies.unet_memorisation import pair_setting, summary
+from companion.studies.unet_recipes import ImageSetting, Recipe
+from companion.studies.unet_runs import run_name, trained
+from companion.studies.unet_summaries import GAP
+from companion.theory.mixtures import Mixture
+from companion.theory.score_losses import flow_losses
+
+#: Sizes of the random-features model whose contrasts are drawn beside the experiment: examples, features over d.
+THEORY_SIZES = (8.0, 16.0)
+THEORY_CLOCKS = ("early_stop", "mem_gap")
+THEORY_TIME = 0.1
+_TIMES = np.geomspace(0.02, 2e5, 160)
+
+
+@stored
+def variance_dial(
+    category: str,
+    gains: Sequence[float],
+    count: int,
+    recipe: Recipe,
+    replicates: int,
+    seed: int,
+    *,
+    block: int = 1,
+) -> xr.Dataset:
+    """Half a class, ``gains`` times as wide as the other half, dims ``gain`` and ``replicate``; 1 is an exact null.
+
+    Variables of `unet_memorisation.summary`; ``theory_lead`` (clock_of_theory, theory_gain) is the same contrast of a
+    random-features model on the mixture of the dialled classes' variances and centroids.
+    """
+    settings = [
+        ImageSetting(first=category, second="", first_count=count, second_count=count, gain=gain)
+        for gain in gains
+    ]
+    runs = trained(settings, recipe, replicates, seed, block=block)
+    found = summary(runs, "gain", list(map(float, gains)), replicates)
+    found.coords["gain"].attrs["long_name"] = r"gain $g$, ratio of standard deviations"
+    fine = np.geomspace(min([*gains, 0.6]), max([*gains, 1.6]), 25)
+    theory = [
+        predicted_lead(dialled_mixture(settings[0].changed(gain=float(gain)), recipe, seed)) for gain in fine
+    ]
+    return found.assign(theory_lead=(("theory_gain", "clock_of_theory"), np.array(theory))).assign_coords(
+        theory_gain=fine, clock_of_theory=list(THEORY_CLOCKS), class_name=("label", ["dialled", "as it is"])
+    )
+
+
+@stored
+def centroid_dial(
+    category: str,
+    norm_ratios: Sequence[float],
+    count: int,
+    recipe: Recipe,
+    replicates: int,
+    seed: int,
+    *,
+    block: int = 1,
+) -> xr.Dataset:
+    """Half a class with its centroid at ``norm_ratios`` times the norm of the other half's, dims ``norm_ratio``, …
+
+    Otherwise as `variance_dial`; directions are orthogonal. 1 is the same exact null.
+    """
+    settings = [
+        ImageSetting(first=category, second="", first_count=count, second_count=count, norm_ratio=ratio)
+        for ratio in norm_ratios
+    ]
+    runs = trained(settings, recipe, replicates, seed, block=block)
+    found = summary(runs, "norm_ratio", list(map(float, norm_ratios)), replicates)
+    found.coords["norm_ratio"].attrs["long_name"] = "ratio of centroid norms"
+    fine = np.geomspace(min([*norm_ratios, 0.6]), max([*norm_ratios, 1.6]), 25)
+    theory = [
+        predicted_lead(dialled_mixture(settings[0].changed(norm_ratio=float(ratio)), recipe, seed))
+        for ratio in fine
+    ]
+    return found.assign(theory_lead=(("theory_ratio", "clock_of_theory"), np.array(theory))).assign_coords(
+        theory_ratio=fine, clock_of_theory=list(THEORY_CLOCKS), class_name=("label", ["moved", "as it is"])
+    )
+
+
+@stored
+def raw_pairs(
+    pairs: Sequence[Sequence[str]], count: int, recipe: Recipe, replicates: int, seed: int, *, block: int = 1
+) -> xr.Dataset:
+    """Natural pairs about one grey value for all pixels, so that their centroid norms differ; dims ``pair``, ….
+
+    ``norm`` (pair, label) are the centroid norms and ``deviation`` (pair, label) the standard deviations per pixel.
+    """
+    settings = [pair_setting(pair, (count, count), centring="pixel") for pair in pairs]
+    runs = trained(settings, recipe, replicates, seed, block=block)
+    found = summary(runs, "pair", [" / ".join(pair) for pair in pairs], replicates)
+    drawn = [_everything(setting, recipe, seed) for setting in settings]
+    return found.assign(
+        norm=(("pair", "label"), np.stack([np.linalg.norm(pair.centroids, axis=1) for pair in drawn])),
+        deviation=(("pair", "label"), np.stack([pair.standard_deviations for pair in drawn])),
+    )
+
+
+@stored
+def order_map(
+    category: str,
+    gains: Sequence[float],
+    minorities: Sequence[int],
+    total: int,
+    recipe: Recipe,
+    replicates: int,
+    seed: int,
+    *,
+    block: int = 1,
+) -> xr.Dataset:
+    """Which class is first over (variance ratio, share): ``lead`` (gain, minority, replicate, clock).
+
+    The dialled half of ``category`` has ``minorities`` of ``total`` images. Only contrasts are kept.
+    """
+    settings = [
+        ImageSetting(first=category, second="", first_count=few, second_count=total - few, gain=gain)
+        for gain in gains
+        for few in minorities
+    ]
+    runs = trained(settings, recipe, replicates, seed, block=block)
+    lead = summary(runs, "case", range(len(settings)), replicates).lead.transpose(
+        "case", "replicate", "clock"
+    )
+    shape = (len(gains), len(minorities), replicates, lead.sizes["clock"])
+    shares = np.array(minorities) / total
+    return xr.Dataset(
+        {"lead": (("gain", "share", "replicate", "clock"), lead.values.reshape(shape), lead.attrs)},
+        coords={
+            "gain": (
+                "gain",
+                list(map(float, gains)),
+                {"long_name": r"gain $g$, ratio of standard deviations"},
+            ),
+            "share": ("share", shares, {"long_name": "share of the dialled class"}),
+            "clock": lead.clock,
+        },
+    )
+
+
+def dialled_mixture(setting: ImageSetting, recipe: Recipe, seed: int) -> Mixture:
+    """The Gaussian mixture with the variances, counts and centroid Gram matrix of a setting.
+
+    In the units of the preconditioner, which shows its network x_t over the root mean square: lengths are over √v, and
+    the time is the one with the signal-to-noise ratio of the images, e^-2t v/Δ_t, at t_OU = .1.
+    """
+    pair = _everything(setting, recipe, seed)
+    share = setting.first_count / (setting.first_count + setting.second_count)
+    v = pair.second_moment
+    signal_to_noise = v / np.expm1(2 * THEORY_TIME)
+    return Mixture(
+        (share, 1 - share),
+        tuple((pair.standard_deviations / v**0.5).tolist()),
+        tuple(map(tuple, (pair.gram / v).tolist())),
+        float(np.log1p(1 / signal_to_noise) / 2),
+    )
+
+
+def _everything(setting: ImageSetting, recipe: Recipe, seed: int) -> ImagePair:
+    return setting.everything(load(recipe.data), recipe.side, run_name(setting, 0, seed))
+
+
+def predicted_lead(mixture: Mixture, sizes: tuple[float, float] = THEORY_SIZES) -> np.ndarray:
+    """log τ_2/τ_1 of early stopping and of the loss gap by the theory, (2,); reducible loss as in experiments."""
+    train, test = (losses.T for losses in flow_losses(_TIMES, mixture, *sizes))
+    reducible = 1 - test.min(axis=-1)
+    times = np.stack([early_stop(_TIMES, test), mem_gap(_TIMES, train, test, reducible, GAP)])
+    return log_ratio(times[:, 0], times[:, 1])

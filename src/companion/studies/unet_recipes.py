@@ -1,0 +1,158 @@
+"""How the score models of arXiv:2605.06367's experiments are trained and watched here, and on which images.
+
+The paper's classes, counts, widths and optimiser are not in the text that we could read: every setting is ours.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from companion.compute.devices import Precision
+from companion.datasets.fashion_mnist import Data, FashionMNIST, class_number
+from companion.datasets.image_dials import BASE_NORM, dialled_pair
+from companion.datasets.image_pairs import Centring, ImagePair, draw_pair
+from companion.models.score_model import Prediction
+from companion.models.unet import UNetSpec
+from companion.training.diffusion_draws import IndexLaw, RunName
+from companion.training.diffusion_recipe import DiffusionSpec, log_spaced_steps
+
+#: Noise levels whose losses are stored: t_OU = .01, .1 and .5 among them.
+LOSS_INDICES = (40, 50, 136, 150, 311, 500, 800)
+
+
+class Recipe(BaseModel):
+    """What all runs of a sweep share: data, network, optimiser, and how they are watched.
+
+    ``samples`` are generated from fixed latents with ``sampler_steps`` steps at each of about ``checkpoints`` steps
+    from ``first_checkpoint`` to ``steps``; ``check_steps`` steps are used once more at the end. ``loss_rows`` noisy
+    images of each class give the losses, ``feature_rows`` held-out ones hidden features; ``shown`` samples are kept.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Data = "embedded"
+    side: Literal[16, 28] = 16
+    base: int = Field(default=32, ge=8)
+    multipliers: tuple[int, ...] = (1, 2)
+    blocks: int = Field(default=1, ge=1)
+    patch: int = Field(default=2, ge=1)
+    attention: tuple[int, ...] = ()
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    steps: int = Field(default=1500, ge=1)
+    first_checkpoint: int = Field(default=75, ge=1)
+    checkpoints: int = Field(default=12, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    prediction: Prediction = "preconditioned"
+    index_law: IndexLaw = "quadratic"
+    averaging: float = Field(default=10.0, ge=0)
+    flips: bool = False
+    precision: Precision = "float32"
+    compile: bool = False
+    samples: int = Field(default=256, ge=30)
+    sampler_steps: int = Field(default=25, ge=1)
+    check_steps: int = Field(default=50, ge=1)
+    loss_rows: int = Field(default=128, ge=2)
+    feature_rows: int = Field(default=50, ge=2)
+    shown: int = Field(default=0, ge=0)
+
+    @property
+    def training(self) -> DiffusionSpec:
+        """The recipe for `train_score_model`."""
+        network = UNetSpec(
+            side=self.side,
+            base=self.base,
+            multipliers=self.multipliers,
+            blocks=self.blocks,
+            patch=self.patch,
+            attention=self.attention,
+            dropout=self.dropout,
+        )
+        return DiffusionSpec(
+            network=network,
+            checkpoints=log_spaced_steps(
+                min(self.first_checkpoint, self.steps), self.steps, self.checkpoints
+            ),
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            prediction=self.prediction,
+            index_law=self.index_law,
+            averaging=self.averaging,
+            flips=self.flips,
+            precision=self.precision,
+            compile=self.compile,
+        )
+
+    def changed(self, **fields: Any) -> "Recipe":
+        """The same recipe with some fields changed, validated anew."""
+        return Recipe(**(self.model_dump() | fields))
+
+
+class ImageSetting(BaseModel):
+    """Which images a run learns: two classes, or two halves of one class of which one is changed.
+
+    ``second`` is the other class, or empty for a dial: then class 0 is a half of ``first`` whose standard deviation is
+    ``gain`` times, and whose centroid norm ``norm_ratio`` times, that of class 1, the other half. ``first_share`` is
+    the share of class 0 in the batches, that of its images where it is 0.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first: str = "Bag"
+    second: str = "Trouser"
+    first_count: int = Field(default=16, ge=1)
+    second_count: int = Field(default=16, ge=1)
+    first_share: float = Field(default=0.0, ge=0, lt=1)
+    centring: Centring = "pair"
+    gain: float = Field(default=1.0, gt=0)
+    norm_ratio: float = Field(default=1.0, gt=0)
+
+    def condition(self, replicate: int) -> dict[str, Any]:
+        """This setting as the condition of a sweep; ``replicate`` numbers training sets and starts."""
+        return self.model_dump() | {"replicate": replicate}
+
+    def changed(self, **fields: Any) -> "ImageSetting":
+        """The same setting with some fields changed, validated anew."""
+        return ImageSetting(**(self.model_dump() | fields))
+
+    @property
+    def name(self) -> tuple[str | int, ...]:
+        """What the draw of images is named after: classes alone, so that settings of one pair share their images."""
+        return ("images", self.first, self.second)
+
+    def draw(self, data: FashionMNIST, side: int, run: RunName) -> ImagePair:
+        """The images of this setting, the same ones for all counts, gains and norms of a replicate."""
+        return self._drawn(data, side, run, (self.first_count, self.second_count))
+
+    def everything(self, data: FashionMNIST, side: int, run: RunName) -> ImagePair:
+        """All training images that there are, in the coordinates of this setting: what rulers are fitted on."""
+        return self._drawn(data, side, run, self.available(data))
+
+    def available(self, data: FashionMNIST) -> tuple[int, int]:
+        """How many training images each of the two classes has."""
+        own = int((data.train_labels == class_number(self.first)).sum())
+        if not self.second:
+            return own // 2, own // 2
+        return own, int((data.train_labels == class_number(self.second)).sum())
+
+    def _drawn(self, data: FashionMNIST, side: int, run: RunName, counts: tuple[int, int]) -> ImagePair:
+        generator = run.numpy("draw")
+        if self.second:
+            return draw_pair(
+                data,
+                (self.first, self.second),
+                counts,
+                side=side,
+                centring=self.centring,
+                generator=generator,
+            )
+        base = BASE_NORM[side]
+        return dialled_pair(
+            data,
+            self.first,
+            counts,
+            gains=(self.gain, 1.0),
+            norms=(base * self.norm_ratio, base),
+            side=side,
+            generator=generator,
+        )
