@@ -10,8 +10,11 @@ from companion.analysis.timescales import (
     descent_steps,
     early_stop,
     eigen_time,
+    filled_start,
     first_passage,
+    frechet_passage,
     gen_passage,
+    half_plateau,
     mem_copy,
     mem_gap,
     mem_gap_absolute,
@@ -148,3 +151,40 @@ def test_curves_that_do_not_fit_are_refused():
         first_passage(TIMES, np.zeros(3), 1.0)
     with pytest.raises(ValueError, match=r"test: shape \(\) given"):
         early_stop(TIMES, 1.0)
+
+
+def test_half_plateau_is_half_of_the_top_or_of_the_plateau_given():
+    rising = np.clip(LOG / 4, 0, 0.8)  # .8 from e^3.2 on
+    np.testing.assert_allclose(half_plateau(TIMES, rising), np.exp(1.6), rtol=1e-12)
+    np.testing.assert_allclose(half_plateau(TIMES, [rising, rising], [1.0, 2.0]), [np.exp(2.0), np.inf])
+    never, unknown = half_plateau(TIMES, [np.zeros(81), np.where(LOG > 0, rising, np.nan)])
+    assert never == np.inf and np.isnan(unknown)
+
+
+def test_frechet_passage_is_the_first_time_near_the_smallest_distance():
+    valley = 2.0 + (LOG - TIMES_OF_LOWEST) ** 2
+    found = frechet_passage(TIMES, valley)
+    lowest = valley.min()
+    # Linear between moments, so that it is right to the square of their distance in log time.
+    wanted = np.exp(TIMES_OF_LOWEST - np.sqrt(1.1 * lowest - 2))
+    assert found == pytest.approx(wanted, rel=5e-3)
+    assert frechet_passage(TIMES, valley, margin=1.0) == pytest.approx(TIMES[valley.argmin()])
+    falling = frechet_passage(TIMES, 1 / TIMES)
+    assert TIMES[-5] < falling < TIMES[-1]
+    assert frechet_passage(TIMES, np.ones((2, 81))).tolist() == [TIMES[0]] * 2
+    assert np.isnan(frechet_passage(TIMES, np.where(LOG > 5, np.nan, valley)))
+    with pytest.raises(ValueError, match="margin"):
+        frechet_passage(TIMES, valley, margin=0.9)
+
+
+TIMES_OF_LOWEST = 3.3
+
+
+def test_only_what_is_missing_at_the_start_is_filled():
+    nan = np.nan
+    curves = [[nan, nan, 0.2, nan], [0.1, nan, 0.3, 0.4], [nan] * 4]
+    filled = filled_start(curves)
+    np.testing.assert_array_equal(filled, [[0, 0, 0.2, nan], [0.1, nan, 0.3, 0.4], [nan] * 4])
+    late = np.where(LOG < 0, nan, np.clip(LOG / 4, 0, 1))
+    assert np.isnan(mem_copy(TIMES, late))
+    np.testing.assert_allclose(mem_copy(TIMES, filled_start(late)), np.exp(0.4), rtol=1e-12)
