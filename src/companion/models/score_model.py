@@ -106,18 +106,17 @@ class ScoreModel:
         return self._call(weights, inputs).to(x.dtype)
 
     def _call(self, weights: Tensor, inputs: tuple[Tensor, ...], method: str = "forward") -> Tensor:
-        parts = weights.split(self._sizes, dim=1)
-        named = {
-            name: part.reshape(len(part), *shape)
-            for (name, shape), part in zip(self._shapes.items(), parts, strict=True)
-        }
         network = self.network if method == "forward" else _Method(self.network, method)
-        if method != "forward":
-            named = {f"network.{name}": part for name, part in named.items()}
+        prefix = "" if method == "forward" else "network."
+
+        def one(own: Tensor, *given: Tensor) -> Tensor:
+            parts = zip(self._shapes.items(), own.split(self._sizes), strict=True)
+            named = {f"{prefix}{name}": part.view(shape) for (name, shape), part in parts}
+            return functional_call(network, named, given)
+
         if self.stack == 1:
-            single = {name: part[0] for name, part in named.items()}
-            return functional_call(network, single, tuple(part[0] for part in inputs))[None]
-        return vmap(lambda own, *rest: functional_call(network, own, rest))(named, *inputs)
+            return one(weights[0], *(part[0] for part in inputs))[None]
+        return vmap(one)(weights, *inputs)
 
 
 class _Method(nn.Module):

@@ -28,6 +28,29 @@ THEORY_TIME = 0.1
 _TIMES = np.geomspace(0.02, 2e5, 160)
 
 
+def variance_settings(category: str, gains: Sequence[float], count: int) -> list[ImageSetting]:
+    """The settings of `variance_dial`."""
+    return [
+        ImageSetting(first=category, second="", first_count=count, second_count=count, gain=float(gain))
+        for gain in gains
+    ]
+
+
+def centroid_settings(category: str, norm_ratios: Sequence[float], count: int) -> list[ImageSetting]:
+    """The settings of `centroid_dial`."""
+    return [
+        ImageSetting(
+            first=category, second="", first_count=count, second_count=count, norm_ratio=float(ratio)
+        )
+        for ratio in norm_ratios
+    ]
+
+
+def raw_settings(pairs: Sequence[Sequence[str]], count: int) -> list[ImageSetting]:
+    """The settings of `raw_pairs`."""
+    return [pair_setting(pair, (count, count), centring="pixel") for pair in pairs]
+
+
 @stored
 def variance_dial(
     category: str,
@@ -44,10 +67,7 @@ def variance_dial(
     Variables of `unet_memorisation.summary`; ``theory_lead`` (clock_of_theory, theory_gain) is the same contrast of a
     random-features model on the mixture of the dialled classes' variances and centroids.
     """
-    settings = [
-        ImageSetting(first=category, second="", first_count=count, second_count=count, gain=gain)
-        for gain in gains
-    ]
+    settings = variance_settings(category, gains, count)
     runs = trained(settings, recipe, replicates, seed, block=block)
     found = summary(runs, "gain", list(map(float, gains)), replicates)
     found.coords["gain"].attrs["long_name"] = r"gain $g$, ratio of standard deviations"
@@ -75,10 +95,7 @@ def centroid_dial(
 
     Otherwise as `variance_dial`; directions are orthogonal. 1 is the same exact null.
     """
-    settings = [
-        ImageSetting(first=category, second="", first_count=count, second_count=count, norm_ratio=ratio)
-        for ratio in norm_ratios
-    ]
+    settings = centroid_settings(category, norm_ratios, count)
     runs = trained(settings, recipe, replicates, seed, block=block)
     found = summary(runs, "norm_ratio", list(map(float, norm_ratios)), replicates)
     found.coords["norm_ratio"].attrs["long_name"] = "ratio of centroid norms"
@@ -100,7 +117,7 @@ def raw_pairs(
 
     ``norm`` (pair, label) are the centroid norms and ``deviation`` (pair, label) the standard deviations per pixel.
     """
-    settings = [pair_setting(pair, (count, count), centring="pixel") for pair in pairs]
+    settings = raw_settings(pairs, count)
     runs = trained(settings, recipe, replicates, seed, block=block)
     found = summary(runs, "pair", [" / ".join(pair) for pair in pairs], replicates)
     drawn = [_everything(setting, recipe, seed) for setting in settings]

@@ -170,16 +170,51 @@ def sheet(
     )
 
 
+def size_settings(pair: Sequence[str], counts: Sequence[int]) -> list[ImageSetting]:
+    """The settings of `sample_sizes`."""
+    return [pair_setting(pair, (count, count)) for count in counts]
+
+
 @stored
 def sample_sizes(
     pair: Sequence[str], counts: Sequence[int], recipe: Recipe, replicates: int, seed: int, *, block: int = 1
 ) -> xr.Dataset:
     """Curves and clocks of one balanced pair at several sizes, dims ``size`` (n, both classes) and ``replicate``."""
-    settings = [pair_setting(pair, (count, count)) for count in counts]
+    settings = size_settings(pair, counts)
     runs = trained(settings, recipe, replicates, seed, block=block)
     found = summary(runs, "size", [2 * count for count in counts], replicates)
     found.coords["size"].attrs["long_name"] = "training images $n$"
     return found.assign_attrs(batch_size=recipe.batch_size).assign_coords(class_name=("label", list(pair)))
+
+
+Case = tuple[str, int, str]
+
+
+def imbalance_cases(total: int, minorities: Sequence[int], centrings: Sequence[str]) -> list[Case]:
+    """(centring, images of class 0, exposure) of all cases of `imbalance`."""
+    cases = [(centring, minority, "counts") for centring in centrings for minority in minorities]
+    return [*cases, (centrings[0], min(minorities), "equal"), (centrings[0], total // 2, "swapped")]
+
+
+def _shown_share(case: Case, total: int, minorities: Sequence[int]) -> float:
+    """Share of class 0 in the batches."""
+    _, minority, exposure = case
+    return {"counts": minority / total, "equal": 0.5, "swapped": min(minorities) / total}[exposure]
+
+
+def imbalance_settings(
+    pair: Sequence[str], total: int, minorities: Sequence[int], centrings: Sequence[str]
+) -> list[ImageSetting]:
+    """The settings of `imbalance`."""
+    return [
+        pair_setting(
+            pair,
+            (case[1], total - case[1]),
+            centring=case[0],
+            first_share=0.0 if case[2] == "counts" else _shown_share(case, total, minorities),
+        )
+        for case in imbalance_cases(total, minorities, centrings)
+    ]
 
 
 @stored
@@ -201,18 +236,12 @@ def imbalance(
     counts shown in the shares of the smallest minority). The last two stand for the first centring alone and separate
     support from exposure. ``share`` (case) is that of class 0 among the images, ``shown_share`` in the batches.
     """
-    smallest = min(minorities)
-    cases = [(centring, minority, "counts") for centring in centrings for minority in minorities]
-    cases += [(centrings[0], smallest, "equal"), (centrings[0], total // 2, "swapped")]
-    drawn = {"counts": 0.0, "equal": 0.5, "swapped": smallest / total}
-    settings = [
-        pair_setting(pair, (minority, total - minority), centring=centring, first_share=drawn[exposure])
-        for centring, minority, exposure in cases
-    ]
+    cases = imbalance_cases(total, minorities, centrings)
+    shown = np.array([_shown_share(case, total, minorities) for case in cases])
+    settings = imbalance_settings(pair, total, minorities, centrings)
     runs = trained(settings, recipe, replicates, seed, block=block)
     found = summary(runs, "case", range(len(cases)), replicates)
     share = np.array([minority / total for _, minority, _ in cases])
-    shown = np.array([drawn[exposure] or minority / total for _, minority, exposure in cases])
     return found.assign_coords(
         centring=("case", [case[0] for case in cases]),
         minority=("case", [case[1] for case in cases]),

@@ -135,6 +135,13 @@ def trained(
     return sweep(score_runs, conditions, block=block, label="U-Net runs", recipe=recipe, seed=seed)
 
 
+def train_side_by_side(
+    settings: Sequence[ImageSetting], recipe: Recipe, replicates: int, seed: int, *, block: int
+) -> None:
+    """Train the settings of several figures in one sweep, each once: the figures' studies find the runs stored."""
+    trained(list(dict.fromkeys(settings)), recipe, replicates, seed, block=block)
+
+
 def by_setting(found: xr.Dataset, dim: str, replicates: int, **coordinate: Any) -> xr.Dataset:
     """``condition`` cut into ``dim`` (labelled by ``coordinate``) and ``replicate``."""
     bare = found.drop_vars([name for name in found.coords if found[name].dims == ("condition",)])
