@@ -113,6 +113,44 @@ def mem_copy(times: ArrayLike, fraction: ArrayLike, share: ArrayLike = 0.1) -> F
     return first_passage(times, fraction, share)
 
 
+def half_plateau(times: ArrayLike, fraction: ArrayLike, plateau: ArrayLike | None = None) -> Floats:
+    """First time the memorised ``fraction`` (..., moments) reaches half of its ``plateau`` (...,), (...,).
+
+    Without ``plateau`` it is the largest value of the curve, of which a curve that still rises has not shown all: the
+    clock is early then. Inf where nothing is ever memorised.
+    """
+    curves = np.asarray(fraction, dtype=np.float64)
+    top = curves.max(axis=-1) if plateau is None else np.asarray(plateau, dtype=np.float64)
+    found = first_passage(times, curves, top / 2)
+    return np.where(top > 0, found, np.where(np.isnan(top), np.nan, np.inf))
+
+
+def frechet_passage(times: ArrayLike, distances: ArrayLike, margin: float = 1.1) -> Floats:
+    """First time the Fréchet distance (..., moments) is down to ``margin`` times its smallest, (...,).
+
+    Never inf, because the smallest is reached: a distance that still falls at the last time gives a late clock, not a
+    censored one. Raises ValueError for a margin below 1.
+    """
+    if not margin >= 1:
+        raise ValueError(f"margin: {margin} given, allowed is >= 1")
+    curves = np.asarray(distances, dtype=np.float64)
+    return first_passage(times, -curves, -margin * curves.min(axis=-1))
+
+
+def filled_start(values: ArrayLike, start: float = 0.0) -> Floats:
+    """``values`` (..., moments) with the missing numbers before the first known one set to ``start``.
+
+    For fractions of a class that are blank as long as no sample is of the class: nothing of it is memorised then.
+    Later gaps stay, and so does a curve without any number.
+
+    >>> filled_start([np.nan, 0.2, np.nan]).tolist()
+    [0.0, 0.2, nan]
+    """
+    curves = np.asarray(values, dtype=np.float64)
+    known = np.logical_or.accumulate(np.isfinite(curves), axis=-1)
+    return np.where(~known & known[..., -1:], start, curves)
+
+
 def published_time(eigen_time: ArrayLike, feature_ratio: float, noise_variance: float) -> Floats:
     """τ = ψ_p T/(2 Δ): the clock of dA/dτ = -d² ∇_A L (arXiv:2505.17638), in which mode k has τ_k = ψ_p/(2 Δ λ_k).
 

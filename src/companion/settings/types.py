@@ -37,6 +37,12 @@ Profile = Annotated[
 Device = Annotated[Literal["auto", "cpu", "cuda"], Meaning("one of auto, cpu, cuda")]
 """Where tensors are computed; auto takes CUDA when there is one."""
 
+Images = Annotated[Literal["embedded", "full"], Meaning("one of embedded, full")]
+"""Which images are used: those that come with the package, or the whole published set."""
+
+Precision = Annotated[Literal["float32", "tf32", "bfloat16"], Meaning("one of float32, tf32, bfloat16")]
+"""How exact the arithmetic of a training is; see compute.devices."""
+
 Cluster = Annotated[
     str,
     StringConstraints(pattern=r"^([a-z][a-z0-9_-]*|[a-z]+://\S+)$"),

@@ -1,0 +1,207 @@
+"""Integer codes of vectors, from which distances are bounded with certainty.
+
+Let Φ never enlarge a distance: |Φ(q) - Φ(x)| <= |q - x|. A code is an integer vector X with a step s
+and a radius δ_x >= |Φ(x) - s X|, so that
+
+    |q - x| >= s |Q - X| - δ_q - δ_x .
+
+|Q - X|² = |Q|² + |X|² - 2 Q·X is an integer and is computed without any error: by int8 instructions
+with int32 sums, or in float32, where every partial sum of Q·X is an integer below 2²⁴ because norms of
+codes stay below 2¹². What survives a bound is therefore the same for every arithmetic, device, block
+size and number of threads. The radius is a proven bound as well: the rounding of Φ is bounded by γ_n =
+n u / (1 - n u), which holds for any order of summation (Higham, Accuracy and Stability, chapter 3), and
+the quantisation error is measured vector by vector.
+
+Here Φ(x) = x - c (all coordinates). `neighbour_filter` has another.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import torch
+
+LEVELS = 127
+#: Codes longer than this could leave the integers that float32 holds exactly.
+NORM_LIMIT = 4095
+#: Unit roundoff of float32, and the largest error of a result that underflows.
+UNIT = 2.0**-24
+TINY = 2.0**-149
+#: Coordinates up to which γ_n is small and all this makes sense.
+LARGEST_DIMENSION = 1 << 20
+
+#: Rows encoded at once: what stays in a core's cache, or what keeps a GPU busy.
+_ROWS = {"cpu": 512}
+_MANY_ROWS = 1 << 14
+
+# (int8, int8) -> int32; not among torch's public names, so that it may be missing one day.
+_int8_product: Any = getattr(torch, "_int_mm", None)
+
+
+def gamma(n: int) -> float:
+    """Relative error bound of a float32 sum of n products in any order of summation."""
+    return n * UNIT / (1 - n * UNIT)
+
+
+class Embedding(Protocol):
+    """A map that never enlarges a distance, as computed in float32."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def scale(self) -> float: ...
+
+    def apply(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Float32 images (n, width) of rows (n, D), and bounds (n,) float64 of their errors."""
+        ...
+
+
+@dataclass(frozen=True)
+class Centring:
+    """Φ(x) = (x - c) 2^e, rounded to float32; distances are measured in units of 2^-e."""
+
+    centre: torch.Tensor
+    scale: float
+
+    @property
+    def width(self) -> int:
+        return self.centre.shape[0]
+
+    def apply(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if rows.dtype == torch.float64 or self.scale != 1.0:
+            images = ((rows.double() - self.centre) * self.scale).float()
+        else:
+            images = rows.float() - self.centre.float()
+        # Three roundings at most: of the centre's difference, of the product, to float32.
+        return images, 4 * UNIT * norms(images) + math.sqrt(self.width) * TINY
+
+
+def norms(rows: torch.Tensor) -> torch.Tensor:
+    """Upper bounds (n,) float64 of the lengths of float32 rows; infinite where a square overflows."""
+    width = rows.shape[1]
+    lengths = torch.linalg.vector_norm(rows, dim=1).double()
+    return (lengths * (1 + gamma(width + 4)) + math.sqrt(width * TINY)).nan_to_num_(nan=math.inf)
+
+
+def portions(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Rows in blocks that suit the device."""
+    return rows.split(_ROWS.get(rows.device.type, _MANY_ROWS))
+
+
+def centring(references: torch.Tensor) -> Centring:
+    """The centring of a set of references (N, D): its mean, and a power of two that keeps float32 in range."""
+    exact = torch.float64 if references.dtype == torch.float64 else torch.float32
+    total = torch.zeros(references.shape[1], dtype=torch.float64, device=references.device)
+    for block in portions(references):
+        # Scaled before the sum: float32 near its largest number must not overflow.
+        total += (block.to(exact) * (1.0 / 1024)).sum(0).double()
+    centre = total * (1024 / references.shape[0])
+    largest = max(float((block.double() - centre).abs().max()) for block in portions(references))
+    ordinary = largest == 0 or 2.0**-30 < largest < 2.0**30
+    scale = 1.0 if ordinary else 2.0 ** min(-math.frexp(largest)[1], 1000)
+    return Centring(centre.float().double() if exact == torch.float32 else centre, scale)
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Integer codes of rows: s X with |X_i| <= 127."""
+
+    values: torch.Tensor
+    """int8 (n, width), width padded to a multiple of 16 with zeros."""
+    squares: torch.Tensor
+    """int32 (n,): |X|²."""
+    radii: torch.Tensor
+    """float64 (n,): bounds of |Φ(x) - s X|; infinite where no code is trusted."""
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """Rounds images to multiples of a step."""
+
+    embedding: Embedding
+    step: float
+
+    def encode(self, rows: torch.Tensor) -> Codes:
+        """Codes of rows (n, D)."""
+        width = self.embedding.width
+        padded = -(-width // 16) * 16
+        values = torch.zeros(rows.shape[0], padded, dtype=torch.int8, device=rows.device)
+        squares = torch.empty(rows.shape[0], dtype=torch.int32, device=rows.device)
+        radii = torch.empty(rows.shape[0], dtype=torch.float64, device=rows.device)
+        stop = 0
+        for block in portions(rows):
+            part = slice(stop, stop := stop + block.shape[0])
+            images, errors = self.embedding.apply(block)
+            levels = (images * (1 / self.step)).round_().clamp_(-LEVELS, LEVELS).nan_to_num_(nan=0.0)
+            values[part, :width] = levels.to(torch.int8)
+            length = (levels * levels).sum(1)  # exact: an integer below 2²⁴, or above the limit
+            squares[part] = length.to(torch.int32)
+            # The step has 16 bits, so that step times level is exact and the difference rounded once.
+            gaps = norms(images.sub_(levels.mul_(self.step))) * (1 + 2 * UNIT)
+            untrusted = length > NORM_LIMIT**2
+            radii[part] = (gaps + errors).masked_fill_(untrusted, math.inf)
+        return Codes(values, squares, radii)
+
+
+def quantiser(embedding: Embedding, references: torch.Tensor) -> Quantiser:
+    """The quantiser whose range holds the references (N, D); rare far larger ones are cut off."""
+    peaks, lengths = [], []
+    for block in portions(references):
+        images, _ = embedding.apply(block)
+        peaks.append(images.abs().amax(1))
+        lengths.append(norms(images))
+    step = max(_range(torch.cat(peaks).double()) / LEVELS, _range(torch.cat(lengths)) / (NORM_LIMIT - 64))
+    return Quantiser(embedding, _short(step) if step > 0 else 1.0)
+
+
+def _range(sizes: torch.Tensor) -> float:
+    """The largest size, unless it is far beyond what nearly all have."""
+    ordered = sizes.sort().values
+    usual = float(ordered[int(0.995 * (ordered.shape[0] - 1))])
+    largest = float(ordered[-1])
+    return largest if largest <= 2.5 * usual or usual == 0 else 1.5 * usual
+
+
+def _short(value: float) -> float:
+    """The next number above with 16 significant bits."""
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(math.ceil(mantissa * 65536), exponent - 16)
+
+
+@lru_cache(maxsize=1)
+def int8_products() -> bool:
+    """Whether this processor multiplies int8 matrices exactly and fast."""
+    supported = getattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    if not supported() or _int8_product is None:
+        return False
+    # Without these instructions libraries saturate 16-bit sums: try the worst case.
+    a = torch.full((17, 64), -127, dtype=torch.int8)
+    b = torch.full((64, 24), 127, dtype=torch.int8)
+    a[::2] = 127
+    try:
+        return bool((_int8_product(a, b).double() == a.double() @ b.double()).all())
+    except RuntimeError:
+        return False
+
+
+class Products:
+    """Q·X of codes against a fixed set of reference codes, exact, in int32 or float32."""
+
+    def __init__(self, values: torch.Tensor, *, int8: bool | None = None) -> None:
+        self.int8 = int8_products() if int8 is None else int8
+        self.values = values if self.int8 else values.float()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.int32 if self.int8 else torch.float32
+
+    def prepared(self, queries: torch.Tensor) -> torch.Tensor:
+        """Query codes as ``into`` wants them."""
+        return queries if self.int8 else queries.float()
+
+    def into(self, out: torch.Tensor, queries: torch.Tensor, start: int) -> Any:
+        """Write the products (b, c) of prepared queries with the references from ``start`` on."""
+        other = self.values[start : start + out.shape[1]].T
+        return _int8_product(queries, other, out=out) if self.int8 else torch.mm(queries, other, out=out)
