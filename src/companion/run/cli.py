@@ -1,8 +1,10 @@
 """The command line of run_all.py."""
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,7 +53,8 @@ def run(
     """Bring figures, verdicts and gallery up to date; what has not changed is not run again.
 
     Exit codes: 0 done, 1 something failed to run, 2 bad input, 3 --strict and a claim fails or could not
-    be evaluated, 130 interrupted. Stored results: run_all.py store --help.
+    be evaluated, 130 interrupted. Stored results: run_all.py store --help. Samples of other runs:
+    run_all.py evaluate --help.
     """
     from companion.run.choose import Wishes
     from companion.settings.problems import SettingsError
@@ -84,13 +87,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         root = project_root()
     except FileNotFoundError as error:
-        typer.echo(str(error), err=True)
-        raise SystemExit(2) from None
+        if given[:1] != ["evaluate"]:
+            typer.echo(str(error), err=True)
+            raise SystemExit(2) from None
+        # Files of other runs may lie anywhere; compiled code and results are then kept in the user's cache.
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        os.environ["COMPANION_ROOT"] = str(cache / "companion")
+        root = project_root()
     # The user's own modules lie beside run_all.py or beside the notebooks; plan and workers find them as kernels do.
     sys.path[:0] = [str(path) for path in (root, root / "notebooks") if str(path) not in sys.path]
     if given[:1] == ["store"]:
         from companion.store.commands import app as store
 
         store(given[1:], prog_name="run_all.py store")
+    elif given[:1] == ["evaluate"]:
+        from companion.run.evaluate import app as evaluate
+
+        evaluate(given[1:], prog_name="run_all.py evaluate")
     else:
         app(given, prog_name="run_all.py")

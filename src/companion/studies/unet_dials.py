@@ -48,7 +48,18 @@ def centroid_settings(category: str, norm_ratios: Sequence[float], count: int) -
 
 def raw_settings(pairs: Sequence[Sequence[str]], count: int) -> list[ImageSetting]:
     """The settings of `raw_pairs`."""
-    return [pair_setting(pair, (count, count), centring="pixel") for pair in pairs]
+    return [pair_setting(pair, (count, count), centring="none") for pair in pairs]
+
+
+def order_settings(
+    category: str, gains: Sequence[float], minorities: Sequence[int], total: int
+) -> list[ImageSetting]:
+    """The settings of `order_map`, gains in the outer loop."""
+    return [
+        ImageSetting(first=category, second="", first_count=few, second_count=total - few, gain=float(gain))
+        for gain in gains
+        for few in minorities
+    ]
 
 
 @stored
@@ -75,8 +86,14 @@ def variance_dial(
     theory = [
         predicted_lead(dialled_mixture(settings[0].changed(gain=float(gain)), recipe, seed)) for gain in fine
     ]
-    return found.assign(theory_lead=(("theory_gain", "clock_of_theory"), np.array(theory))).assign_coords(
-        theory_gain=fine, clock_of_theory=list(THEORY_CLOCKS), class_name=("label", ["dialled", "as it is"])
+    return (
+        found.assign(theory_lead=(("theory_gain", "clock_of_theory"), np.array(theory)))
+        .assign_coords(
+            theory_gain=fine,
+            clock_of_theory=list(THEORY_CLOCKS),
+            class_name=("label", ["dialled", "as it is"]),
+        )
+        .assign_attrs(root_seed=seed)
     )
 
 
@@ -104,8 +121,14 @@ def centroid_dial(
         predicted_lead(dialled_mixture(settings[0].changed(norm_ratio=float(ratio)), recipe, seed))
         for ratio in fine
     ]
-    return found.assign(theory_lead=(("theory_ratio", "clock_of_theory"), np.array(theory))).assign_coords(
-        theory_ratio=fine, clock_of_theory=list(THEORY_CLOCKS), class_name=("label", ["moved", "as it is"])
+    return (
+        found.assign(theory_lead=(("theory_ratio", "clock_of_theory"), np.array(theory)))
+        .assign_coords(
+            theory_ratio=fine,
+            clock_of_theory=list(THEORY_CLOCKS),
+            class_name=("label", ["moved", "as it is"]),
+        )
+        .assign_attrs(root_seed=seed)
     )
 
 
@@ -113,7 +136,7 @@ def centroid_dial(
 def raw_pairs(
     pairs: Sequence[Sequence[str]], count: int, recipe: Recipe, replicates: int, seed: int, *, block: int = 1
 ) -> xr.Dataset:
-    """Natural pairs about one grey value for all pixels, so that their centroid norms differ; dims ``pair``, ….
+    """Natural pairs in raw pixels, where their centroid norms differ; dims ``pair``, ``replicate``.
 
     ``norm`` (pair, label) are the centroid norms and ``deviation`` (pair, label) the standard deviations per pixel.
     """
@@ -124,7 +147,7 @@ def raw_pairs(
     return found.assign(
         norm=(("pair", "label"), np.stack([np.linalg.norm(pair.centroids, axis=1) for pair in drawn])),
         deviation=(("pair", "label"), np.stack([pair.standard_deviations for pair in drawn])),
-    )
+    ).assign_attrs(root_seed=seed)
 
 
 @stored
@@ -143,11 +166,7 @@ def order_map(
 
     The dialled half of ``category`` has ``minorities`` of ``total`` images. Only contrasts are kept.
     """
-    settings = [
-        ImageSetting(first=category, second="", first_count=few, second_count=total - few, gain=gain)
-        for gain in gains
-        for few in minorities
-    ]
+    settings = order_settings(category, gains, minorities, total)
     runs = trained(settings, recipe, replicates, seed, block=block)
     lead = summary(runs, "case", range(len(settings)), replicates).lead.transpose(
         "case", "replicate", "clock"
@@ -165,6 +184,7 @@ def order_map(
             "share": ("share", shares, {"long_name": "share of the dialled class"}),
             "clock": lead.clock,
         },
+        attrs={"root_seed": seed},
     )
 
 

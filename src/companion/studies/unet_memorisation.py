@@ -12,13 +12,30 @@ from companion.analysis.memorisation import THRESHOLD, distance_ratio
 from companion.analysis.neighbours import nearest_neighbours
 from companion.analysis.statistics import log_ratio
 from companion.analysis.twins import twin_flags
-from companion.datasets.fashion_mnist import load
+from companion.datasets.fashion_mnist import CLASS_NAMES, class_number, load
 from companion.datasets.image_pairs import ImagePair
 from companion.store.durable import stored
 from companion.studies.unet_recipes import ImageSetting, Recipe
 from companion.studies.unet_runs import by_setting, run_name, trained
 from companion.studies.unet_summaries import clocks, curves
 from companion.training.diffusion_draws import RunName
+
+
+def named_pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of classes from texts, with the classes' published names.
+
+    Raises ValueError, with the ten names, for what is no pair.
+
+    >>> named_pairs(["bag/trouser"])
+    [('Bag', 'Trouser')]
+    """
+    pairs = []
+    for text in texts:
+        names = [CLASS_NAMES[class_number(name.strip())] for name in text.split("/")]
+        if len(names) != 2 or names[0] == names[1]:
+            raise ValueError(f"pair {text!r} given; allowed are two classes such as 'Bag/Trouser'")
+        pairs.append((names[0], names[1]))
+    return pairs
 
 
 def name_of(pair: Sequence[str]) -> str:
@@ -59,8 +76,10 @@ def natural_pairs(
     settings = [pair_setting(pair, (count, count), centring=centring) for pair in pairs]
     runs = trained(settings, recipe, replicates, seed, block=block)
     found = summary(runs, "pair", [name_of(pair) for pair in pairs], replicates)
-    return found.assign(_training_sets(settings, recipe, replicates, seed)).assign_coords(
-        class_name=(("pair", "label"), [list(pair) for pair in pairs])
+    return (
+        found.assign(_training_sets(settings, recipe, replicates, seed))
+        .assign_coords(class_name=(("pair", "label"), [list(pair) for pair in pairs]))
+        .assign_attrs(root_seed=seed)
     )
 
 
@@ -184,7 +203,9 @@ def sample_sizes(
     runs = trained(settings, recipe, replicates, seed, block=block)
     found = summary(runs, "size", [2 * count for count in counts], replicates)
     found.coords["size"].attrs["long_name"] = "training images $n$"
-    return found.assign_attrs(batch_size=recipe.batch_size).assign_coords(class_name=("label", list(pair)))
+    return found.assign_attrs(batch_size=recipe.batch_size, root_seed=seed).assign_coords(
+        class_name=("label", list(pair))
+    )
 
 
 Case = tuple[str, int, str]
@@ -249,4 +270,4 @@ def imbalance(
         share=("case", share, {"long_name": "share of the images"}),
         shown_share=("case", shown, {"long_name": "share of the batches"}),
         class_name=("label", list(pair)),
-    ).assign_attrs(total=total)
+    ).assign_attrs(total=total, root_seed=seed)
