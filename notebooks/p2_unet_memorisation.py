@@ -7,10 +7,10 @@
 # ---
 
 # %% [markdown]
-# # Which class does a diffusion model learn first, and which does it copy first?
+# # When is a class learned, and when are its images copied?
 #
 # A score network first learns the distribution of its training images and only later the images themselves. Does this
-# happen class by class, earlier for classes of larger variance, and does imbalance invert the order
+# happen class by class, and earlier for classes of larger variance
 # ([arXiv:2605.06367](https://arxiv.org/abs/2605.06367))? Here U-Nets learn pairs of Fashion-MNIST classes, and every
 # sample is compared with all training images, exactly. The paper's classes, counts and optimiser are not in the text
 # that we could read: **all settings are ours**.
@@ -18,40 +18,29 @@
 # %%
 import companion.session
 from companion.claims import unet_controls as control_claims
-from companion.claims import unet_dials as dial_claims
-from companion.claims import unet_imbalance as imbalance_claims
-from companion.claims import unet_order as order_claims
-from companion.claims import unet_sizes as size_claims
+from companion.claims import unet_order as claims
 from companion.claims.register import record, table
 from companion.compute.seeds import CONFIRMATORY_ROOT
 from companion.figures import image_geometry as geometry_figures
-from companion.figures import mixture_twin as twin_figures
-from companion.figures import (
-    unet_clocks,
-    unet_representations,
-    unet_samples,
-    unet_speciation,
-    unet_survival,
-)
+from companion.figures import unet_clocks, unet_representations, unet_samples, unet_survival
 from companion.figures import unet_controls as control_figures
-from companion.figures import unet_dials as dial_figures
-from companion.figures import unet_imbalance as imbalance_figures
 from companion.figures.save import save
 from companion.settings.types import (
     Cluster,
     Count,
     Counts,
     Device,
-    Positives,
+    Images,
+    Natural,
+    Precision,
     Profile,
     Seed,
     Text,
     Texts,
 )
-from companion.studies import image_geometry, mixture_twin, unet_controls, unet_dials, unet_runs
+from companion.studies import image_geometry, unet_controls
 from companion.studies import unet_memorisation as study
 from companion.studies import unet_representations as representation_study
-from companion.studies import unet_speciation as speciation_study
 from companion.studies import unet_survival as survival_study
 from companion.studies.unet_recipes import Recipe
 
@@ -59,13 +48,11 @@ from companion.studies.unet_recipes import Recipe
 profile: Profile = "laptop"  # parameter file that these values come from
 device: Device = "auto"  # where tensors live
 cluster: Cluster = "local"  # who works on the blocks of a sweep
-seed: Seed = 0  # root of the mixture twin; U-Nets and controls have the confirmatory root
+seed: Seed = 0  # not used: runs and controls have the confirmatory root
 data: Images = "embedded"  # Fashion-MNIST: embedded (400 + 150 a class) or full
 side: Count = 16  # pixels on a side, 16 (pooled) or 28
 pairs: Texts = ["Bag/Trouser"]  # pairs of unlike variance, the first class of the larger
 null_pair: Text = "Trouser/Sneaker"  # classes alike in variance and norm
-raw_pairs: Texts = ["T-shirt/Sandal"]  # alike in variance, unlike in centroid norm
-dial_class: Text = "Shirt"  # the class that dials cut in two
 count: Count = 16  # training images of each class
 replicates: Count = 1  # training sets, each with a start of its own
 block: Count = 1  # runs in one stack: 1 on a CPU, tens on a GPU
@@ -75,30 +62,12 @@ blocks: Count = 1  # residual blocks of a level
 patch: Count = 2  # pixels on a side that become channels at the input
 attending: Natural = 0  # coarsest levels that have self-attention
 batch_size: Count = 64  # images in a batch
-precision: Precision = "float32"  # arithmetic of training, tf32 and bfloat16 on a GPU
-steps: Count = 1200  # steps of the runs of pairs
-grid_steps: Count = 800  # steps of the runs of dials, imbalance and sizes
+precision: Precision = "float32"  # arithmetic of training; tf32 and bfloat16 on a GPU
+steps: Count = 1200  # training steps of pairs
 checkpoints: Count = 12  # looks at each run
 samples: Count = 256  # generated at each of them
 sampler_steps: Count = 12  # from noise to sample; 50 once more at the end
-gains: Positives = [0.7, 1.0, 1.4]  # standard deviation of the dialled half over the other's
-norm_ratios: Positives = [1.0, 1.5]  # the same for the centroid's norm
-total: Count = 32  # images of both classes where they are imbalanced
-minorities: Counts = [16, 8, 4]  # those of the first class
-centrings: Texts = ["pair"]  # what is subtracted: pair, pixel or balanced
-map_gains: Positives = [0.7, 1.4]  # gains of the map of order
-map_minorities: Counts = [16]  # images of the dialled half in that map, among total
-sizes: Counts = [8, 16, 32]  # images of each class against which clocks are measured
-speciation_rows: Count = 128  # noised images of each class and level
 null_sizes: Counts = [8, 16, 32, 64, 128, 256]  # training sets against which real images are held
-twin_dimension: Count = 64  # d of the Gaussian twin
-twin_points: Count = 128  # its training points
-twin_width: Count = 256  # units of its network
-twin_steps: Count = 600  # steps of its curves
-twin_grid_steps: Count = 200  # steps of its contrasts
-twin_replicates: Count = 2  # its draws
-twin_gains: Positives = [0.7, 1.0, 1.4]  # its ratios of standard deviations
-twin_minorities: Counts = [64, 16]  # its points of the first class
 
 # %%
 run = companion.session.here("p2_unet_memorisation", locals())
@@ -118,9 +87,8 @@ recipe = Recipe(
     sampler_steps=sampler_steps,
     shown=8,
 )
-grid = recipe.changed(steps=grid_steps)
 chosen = study.named_pairs([*pairs, null_pair])
-main, raw = chosen[0], study.named_pairs(raw_pairs)
+main = chosen[0]
 runs = {"replicates": replicates, "seed": CONFIRMATORY_ROOT, "block": block}
 run
 
@@ -131,27 +99,27 @@ run
 # variance have large centroids. Natural pairs tell variance from geometry only about the mean of their two centroids.
 
 # %% tags=["p2unet_u1_geometry"]
-table_of_classes = image_geometry.class_geometry_table(data, 28)
-save("p2unet_u1_geometry", geometry_figures.geometry, table_of_classes)
+classes = image_geometry.class_geometry_table(data, 28)
+save("p2unet_u1_geometry", geometry_figures.geometry, classes)
 
 # %% [markdown]
 # ## Learning, then copying
 #
-# The network predicts the noise in $x_t=a_tx_0+s_t\varepsilon$, preconditioned so that untrained it is the exact score of
-# an isotropic Gaussian; the loss is $\mathrm E|\hat\varepsilon-\varepsilon|^2$ per pixel. A sample $g$ is a copy if its two
-# nearest training images are at distances $d_1<d_2/3$ ([arXiv:2505.17638](https://arxiv.org/abs/2505.17638)). What a
-# class learns is also read from its losses alone, without this criterion: the test loss is lowest at `early_stop`, and at
-# `mem_gap` it exceeds the training loss by a quarter of what the class has ever gained.
+# The network predicts the noise in $x_t=a_tx_0+s_t\varepsilon$, preconditioned so that untrained it is the exact score
+# of an isotropic Gaussian; the loss is $\mathrm E|\hat\varepsilon-\varepsilon|^2$ per pixel. A sample is a copy if its
+# two nearest training images are at distances $d_1<d_2/3$ ([arXiv:2505.17638](https://arxiv.org/abs/2505.17638)). The
+# losses alone tell of it too: a class's test loss is lowest at `early_stop`, and at `mem_gap` it exceeds the training
+# loss by a quarter of all that the class has gained.
 
-# %% tags=["p2unet_u2_samples", "p2unet_u3_clocks", "p2unet_u4_null", "p2unet_u11_controls", "p2unet_u14_survival", "p2unet_u15_representations"]
+# %% tags=["p2unet_u3_clocks", "p2unet_u4_null", "p2unet_u11_controls"]
 pair_runs = study.natural_pairs(chosen, count, recipe, **runs)
-of_all_pairs = {"pairs": chosen, "count": count, "recipe": recipe, **runs}
 
 # %% tags=["p2unet_u2_samples"]
 save("p2unet_u2_samples", unet_samples.sample_sheet, study.sheet(main, count, recipe, **runs))
 
 # %% tags=["p2unet_u3_clocks"]
 save("p2unet_u3_clocks", unet_clocks.clocks, pair_runs.isel(pair=slice(-1)))
+record(claims.learn_then_copy(pair_runs), claims.LEARN_THEN_COPY)
 
 # %% [markdown]
 # The class of larger variance may also look earlier because its images lie farther apart, which makes the criterion
@@ -170,91 +138,29 @@ save("p2unet_u11_controls", control_figures.controls, criterion)
 record(control_claims.controls(criterion, pair_runs), control_claims.CONTROLS)
 
 # %% [markdown]
-# ## Which images, and what the network knows
+# ## Which images are copied
 #
-# For each training image: when is it first copied, and what predicts that? And what do hidden features tell of the class?
+# Survival of each training image until a sample first copies it, and what predicts it.
 
 # %% tags=["p2unet_u14_survival"]
-survival = survival_study.copy_survival(**of_all_pairs)
+survival = survival_study.copy_survival(chosen, count, recipe, **runs)
 save("p2unet_u14_survival", unet_survival.survival, survival)
 
+# %% [markdown]
+# ## What the network knows of the classes
+#
+# A linear read-out of the class from hidden features of held-out images, and how alike these features are (CKA) between
+# checkpoints.
+
 # %% tags=["p2unet_u15_representations"]
-features = representation_study.representations(**of_all_pairs)
+features = representation_study.representations(chosen, count, recipe, **runs)
 save("p2unet_u15_representations", unet_representations.representations, features)
 
 # %% [markdown]
-# ## Dials: variance and centroid apart
+# What decides the order of the classes, variance or geometry, support or exposure, is taken apart in
+# [the next notebook](p2_unet_order.ipynb).
 #
-# $x'=\mu_k+g_k(x-m)$ makes two classes of one: its halves differ in variance alone, or in the norm of their centroid
-# alone. At $g=1$ they are exchangeable. The random-features theory knows of a class only these numbers.
+# ## What was claimed, and what we find
 
-# %% tags=["p2unet_u5_centroid", "p2unet_u6_variance", "p2unet_u7_imbalance", "p2unet_u8_shares", "p2unet_u10_scaling"]
-unet_runs.train_side_by_side(
-    [
-        *unet_dials.variance_settings(dial_class, gains, count),
-        *unet_dials.centroid_settings(dial_class, norm_ratios, count),
-        *unet_dials.raw_settings(raw, count),
-        *study.imbalance_settings(main, total, minorities, centrings),
-        *unet_dials.order_settings(dial_class, map_gains, map_minorities, total),
-        *study.size_settings(main, sizes),
-    ],
-    grid,
-    **runs,
-)
-
-# %% tags=["p2unet_u5_centroid", "p2unet_u6_variance"]
-variance_dial = unet_dials.variance_dial(dial_class, gains, count, grid, **runs)
-centroid_dial = unet_dials.centroid_dial(dial_class, norm_ratios, count, grid, **runs)
-natural = unet_dials.raw_pairs(raw, count, grid, **runs)
-save("p2unet_u5_centroid", dial_figures.centroid, dial_figures.with_natural(centroid_dial, natural))
-save("p2unet_u6_variance", dial_figures.variance, variance_dial)
-
-# %% tags=["p2unet_u3_clocks", "p2unet_u4_null", "p2unet_u5_centroid", "p2unet_u6_variance"]
-record(order_claims.learn_then_copy(pair_runs), order_claims.LEARN_THEN_COPY)
-record(order_claims.variance_first(pair_runs, variance_dial), order_claims.VARIANCE_FIRST)
-record(order_claims.null_control(pair_runs, variance_dial), order_claims.NULL_CONTROL)
-record(
-    dial_claims.centroid_secondary(variance_dial, centroid_dial, pair_runs), dial_claims.CENTROID_SECONDARY
-)
-
-# %% [markdown]
-# ## Imbalance
-#
-# The first class is cut down at fixed $n$; the preconditioner's $v$, the centre and the sampler stay as they are. A
-# weighted sampler tells how often a class is seen from how many images it has. Centring matters: about the mean of their
-# centroids two classes are antipodal, and the theory then knows no reversal
-# ([random features](p2_random_features.ipynb)).
-
-# %% tags=["p2unet_u7_imbalance", "p2unet_u8_shares"]
-cut = study.imbalance(main, total, minorities, centrings, grid, **runs)
-order = unet_dials.order_map(dial_class, map_gains, map_minorities, total, grid, **runs)
-save("p2unet_u7_imbalance", imbalance_figures.imbalance, imbalance_figures.with_order(cut, order))
-save("p2unet_u8_shares", imbalance_figures.class_shares, cut)
-record(imbalance_claims.imbalance_shifts(cut, pair_runs), imbalance_claims.IMBALANCE_SHIFTS)
-
-# %% [markdown]
-# A noised image comes back to its class from below the speciation time: $\phi_c(t)$ falls from 1 to the class's share,
-# and $t_S^c$ is where half of this way is done.
-
-# %% tags=["p2unet_u9_speciation"]
-extremes = [max(minorities), min(minorities)]
-speciated = speciation_study.speciation(main, total, extremes, grid, **runs, rows=speciation_rows)
-save("p2unet_u9_speciation", unet_speciation.speciation, speciated)
-
-# %% [markdown]
-# ## More images
-#
-# If copying takes a number of visits to each image, its time grows as $n$, and that of learning does not.
-
-# %% tags=["p2unet_u10_scaling"]
-measured = study.sample_sizes(main, sizes, grid, **runs)
-save("p2unet_u10_scaling", unet_clocks.scaling, measured)
-record(size_claims.linear_in_n(measured, pair_runs), size_claims.LINEAR_IN_N)
-
-# %% [markdown]
-# ## A Gaussian twin
-#
-# The same pipeline on mixtures that share with the images only the variances and the Gram matrix of the centroids, next
-# to the random-features prediction for exactly these mixtures.
-
-# %% tags=["p2unet_u12_mixture_twin"]
+# %%
+table()
