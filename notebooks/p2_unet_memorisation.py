@@ -25,6 +25,7 @@ from companion.figures import image_geometry as geometry_figures
 from companion.figures import unet_clocks, unet_representations, unet_samples, unet_survival
 from companion.figures import unet_controls as control_figures
 from companion.figures.save import save
+from companion.figures.unet_curves import as_drawn
 from companion.settings.types import (
     Cluster,
     Count,
@@ -115,10 +116,11 @@ save("p2unet_u1_geometry", geometry_figures.geometry, classes)
 pair_runs = study.natural_pairs(chosen, count, recipe, **runs)
 
 # %% tags=["p2unet_u2_samples"]
-save("p2unet_u2_samples", unet_samples.sample_sheet, study.sheet(main, count, recipe, **runs))
+sheet = study.sheet(main, count, recipe, **runs)
+save("p2unet_u2_samples", unet_samples.sample_sheet, unet_samples.as_text(sheet))
 
 # %% tags=["p2unet_u3_clocks"]
-save("p2unet_u3_clocks", unet_clocks.clocks, pair_runs.isel(pair=slice(-1)))
+save("p2unet_u3_clocks", unet_clocks.clocks, as_drawn(pair_runs.isel(pair=slice(-1))))
 record(claims.learn_then_copy(pair_runs), claims.LEARN_THEN_COPY)
 
 # %% [markdown]
@@ -126,7 +128,7 @@ record(claims.learn_then_copy(pair_runs), claims.LEARN_THEN_COPY)
 # tolerant. The control is a pair of equal variances and norms, whose clocks must agree.
 
 # %% tags=["p2unet_u4_null"]
-save("p2unet_u4_null", unet_clocks.null_control, pair_runs.isel(pair=[-1]))
+save("p2unet_u4_null", unet_clocks.null_control, as_drawn(pair_runs.isel(pair=[-1])))
 
 # %% [markdown]
 # Does the criterion measure copying? Held-out images must not pass it, and samples of the exact score of the training

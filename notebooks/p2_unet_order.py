@@ -27,6 +27,7 @@ from companion.figures import unet_clocks, unet_speciation
 from companion.figures import unet_dials as dial_figures
 from companion.figures import unet_imbalance as imbalance_figures
 from companion.figures.save import save
+from companion.figures.unet_curves import as_drawn
 from companion.settings.types import (
     Cluster,
     Count,
@@ -138,7 +139,7 @@ centroid_dial = unet_dials.centroid_dial(dial_class, norm_ratios, count, grid, *
 natural = unet_dials.raw_pairs(raw, count, grid, **runs)
 both = dial_figures.with_natural(centroid_dial, natural)
 save("p2unet_u5_centroid", dial_figures.centroid, both, sources=[natural])
-save("p2unet_u6_variance", dial_figures.variance, variance_dial)
+save("p2unet_u6_variance", dial_figures.variance, as_drawn(variance_dial, curves=False))
 
 # %% tags=["p2unet_u5_centroid", "p2unet_u6_variance"]
 pair_runs = study.natural_pairs(chosen, count, recipe, **runs)
@@ -159,7 +160,7 @@ cut = study.imbalance(main, total, minorities, centrings, grid, **runs)
 order = unet_dials.order_map(dial_class, map_gains, map_minorities, total, grid, **runs)
 mapped = imbalance_figures.with_order(cut, order)
 save("p2unet_u7_imbalance", imbalance_figures.imbalance, mapped, sources=[order])
-save("p2unet_u8_shares", imbalance_figures.class_shares, cut)
+save("p2unet_u8_shares", imbalance_figures.class_shares, as_drawn(cut))
 controlled = study.natural_pairs(chosen, count, recipe, **runs)
 record(imbalance_claims.imbalance_shifts(cut, controlled), imbalance_claims.IMBALANCE_SHIFTS)
 
@@ -179,7 +180,7 @@ save("p2unet_u9_speciation", unet_speciation.speciation, speciated)
 
 # %% tags=["p2unet_u10_scaling"]
 measured = study.sample_sizes(main, sizes, grid, **runs)
-save("p2unet_u10_scaling", unet_clocks.scaling, measured)
+save("p2unet_u10_scaling", unet_clocks.scaling, as_drawn(measured))
 beside = study.natural_pairs(chosen, count, recipe, **runs)
 record(size_claims.linear_in_n(measured, beside), size_claims.LINEAR_IN_N)
 

@@ -106,7 +106,7 @@ def test_projections_stay_within_their_error():
     gaps = torch.cdist(images.double(), images.double(), compute_mode="donot_use_mm_for_euclid_dist")
     true_gaps = torch.cdist(exact, exact, compute_mode="donot_use_mm_for_euclid_dist")
     assert ((gaps - true_gaps).abs() <= errors[:, None] + errors + 1e-12).all()
-    assert (errors <= 2e-3 * centred.norm(dim=1)).all()
+    assert (errors <= 1e-2 * centred.norm(dim=1)).all()  # which is what rounding to 8 bits costs
     assert np.all(np.diff(left_out) <= 0) and left_out[19] == pytest.approx(
         float(1 - kept.square().sum() / centred.square().sum()), abs=1e-3
     )
@@ -128,8 +128,7 @@ def test_products_of_codes_are_exact(int8):
     extreme[2, ::2] = -127
     others = torch.cat([extreme, torch.randint(-127, 128, (40, 1024), dtype=torch.int8)])
     products = Products(others, int8=int8)
-    out = torch.empty(3, 30, dtype=products.dtype)
-    products.into(out, products.prepared(extreme), 2)
+    out = products.into(torch.empty(3, 30, dtype=torch.int32), products.prepared(extreme), 2)
     assert torch.equal(out.long(), extreme.long() @ others[2:32].long().T)
 
 
@@ -153,7 +152,7 @@ def test_rare_giants_do_not_spoil_the_codes_of_the_others():
 def test_float64_products_tell_clusters_apart_that_codes_cannot():
     generator = torch.Generator().manual_seed(0)
     centres = 1e5 * torch.randn(4, 30, generator=generator, dtype=torch.float64)
-    references = centres.repeat(200, 1) + torch.randn(800, 30, generator=generator, dtype=torch.float64)
+    references = centres.repeat(400, 1) + torch.randn(1600, 30, generator=generator, dtype=torch.float64)
     queries = centres + torch.randn(4, 30, generator=generator, dtype=torch.float64)
     base = centring(references)
     coded = lists_of(4, 2)

@@ -32,7 +32,7 @@ def test_distances_have_the_bits_of_the_compiled_ones(dimension):
 CASES = {
     "random": (gaussian(50, 40, 0), gaussian(1500, 40, 1)),
     "few queries": (gaussian(2, 37, 0), gaussian(3000, 37, 1)),
-    "float32, offset": (gaussian(50, 40, 0).astype("f4") + np.float32(1e3), gaussian(900, 40, 1).astype("f4") + np.float32(1e3)),
+    "float32, offset": tuple(gaussian(n, 40, n).astype("f4") + np.float32(1e3) for n in (50, 900)),
     "ties": (np.random.default_rng(0).integers(0, 3, (50, 6)), np.random.default_rng(1).integers(0, 3, (900, 6))),
     "giants": (gaussian(50, 40, 0), gaussian(900, 40, 1) * np.where(np.arange(900) % 300, 1, 1e6)[:, None]),
     "far clusters": (gaussian(50, 40, 0), gaussian(900, 40, 1) + 1e5 * (np.arange(900) % 2)[:, None]),

@@ -71,10 +71,11 @@ def _unet_runs(
 ) -> xr.Dataset:
     """Times of the two classes by clock ("mem_copy(0.2)" before "mem_copy" before "every"), as the studies store them.
 
-    Replicates share a factor of ``spread`` between the classes and have ``jitter`` each, whose mean log is zero. Of
+    A replicate has a factor of ``spread`` in all its times and ``jitter`` in each, whose mean log is zero. Of
     ``stopped`` settings so many replicates stopped on a loss that is no number.
     """
     noise = np.random.default_rng(7)
+    common = spread * noise.standard_normal((replicates, 1))
 
     def drawn(clocks: list[str]) -> np.ndarray:
         values = np.empty((len(settings), replicates, len(clocks), 2))
@@ -82,7 +83,6 @@ def _unet_runs(
             for place, clock in enumerate(clocks):
                 pair = given.get(clock, given.get(clock.split("(")[0], given["every"]))
                 own = jitter * noise.standard_normal((replicates, 2))
-                common = spread * noise.standard_normal((replicates, 1))
                 values[row, :, place] = pair * np.exp(own - own.mean(axis=0) + common)
         return values
 
@@ -123,7 +123,7 @@ def unet_runs() -> Callable[..., xr.Dataset]:
 
 
 def _unet_pairs(replicates: int = 8, **changes: Any) -> xr.Dataset:
-    """Three natural pairs that satisfy the claims on order; ``changes`` are made to all, or to one by its first class."""
+    """Three natural pairs that satisfy the claims on order; ``changes`` are made to the pair of that first class."""
     own = {
         "Bag": {"early_stop": (300.0, 400.0), "mem_gap": (400.0, 600.0), "mem_copy": (900.0, 1500.0)},
         "Shirt": {"early_stop": (300.0, 400.0), "mem_gap": (400.0, 600.0), "mem_copy": (900.0, 1500.0)},

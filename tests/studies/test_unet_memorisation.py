@@ -10,6 +10,7 @@ from companion.studies.unet_memorisation import (
     pair_setting,
     sample_sizes,
     sheet,
+    summary,
 )
 from companion.studies.unet_recipes import ImageSetting
 from companion.studies.unet_runs import by_setting, run_name, score_runs, train_side_by_side, trained
@@ -96,3 +97,15 @@ def test_settings_are_checked_before_any_work():
         pair_setting(("Dungaree", "Bag"), (6, 6)).draw(
             load("embedded"), 16, run_name(pair_setting(PAIRS[0], (6, 6)), 0, 0)
         )
+
+
+def test_a_run_that_stopped_leaves_blanks_and_the_rest_stands(run_store, tiny_recipe):
+    runs = trained([pair_setting(PAIRS[0], (6, 6))], tiny_recipe, 2, 0, block=1).copy(deep=True)
+    whole = summary(runs, "pair", ["a"], 2)
+    for name in ("distance", "checked_distance", "train_loss", "test_loss", "frechet"):
+        runs[name] = runs[name].where(runs.replicate == 0)
+    runs["sample_class"] = runs.sample_class.where(runs.replicate == 0, -1)
+    found = summary(runs, "pair", ["a"], 2)
+    assert found.memorised_all.sel(replicate=1).isnull().all()
+    assert found.lead.isel(replicate=1, clock=0).isnull().all()
+    np.testing.assert_array_equal(found.lead.isel(replicate=0), whole.lead.isel(replicate=0))

@@ -20,10 +20,14 @@ def exact_rows(array: Any, name: str) -> np.ndarray:
         array = array.float() if array.dtype == torch.bfloat16 else array
     rows = np.asarray(array)
     if rows.ndim != 2:
-        raise ValueError(f"{name}: given an array of shape {rows.shape}; allowed: two axes (vectors, coordinates)")
+        raise ValueError(
+            f"{name}: given an array of shape {rows.shape}; allowed: two axes (vectors, coordinates)"
+        )
     kind, size = rows.dtype.kind, rows.dtype.itemsize
     if kind not in "fiub" or (kind == "f" and size > 8):
-        raise ValueError(f"{name}: given dtype {rows.dtype}; allowed: floats up to float64, integers, booleans")
+        raise ValueError(
+            f"{name}: given dtype {rows.dtype}; allowed: floats up to float64, integers, booleans"
+        )
     if kind in "iu" and size > 4 and rows.size and max(-int(rows.min()), int(rows.max())) > 2**53:
         raise ValueError(f"{name}: given integers beyond 2⁵³, which float64 does not hold exactly")
     small = size <= 2 or (kind == "f" and size == 4)  # float32 holds 24 bits

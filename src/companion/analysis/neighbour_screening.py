@@ -34,6 +34,7 @@ LARGEST_DIMENSION = 1 << 20
 #: Rows encoded at once: what stays in a core's cache, or what keeps a GPU busy.
 _ROWS = {"cpu": 512}
 _MANY_ROWS = 1 << 14
+_SAMPLE = 2048
 
 # (int8, int8) -> int32; not among torch's public names, so that it may be missing one day.
 _int8_product: Any = getattr(torch, "_int_mm", None)
@@ -91,17 +92,24 @@ def portions(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 
 def centring(references: torch.Tensor) -> Centring:
-    """The centring of a set of references (N, D): its mean, and a power of two that keeps float32 in range."""
-    exact = torch.float64 if references.dtype == torch.float64 else torch.float32
-    total = torch.zeros(references.shape[1], dtype=torch.float64, device=references.device)
-    for block in portions(references):
-        # Scaled before the sum: float32 near its largest number must not overflow.
-        total += (block.to(exact) * (1.0 / 1024)).sum(0).double()
-    centre = total * (1024 / references.shape[0])
-    largest = max(float((block.double() - centre).abs().max()) for block in portions(references))
+    """A centring that suits the references (N, D): near the mean of a sample, its few giants left out.
+
+    Any centre is right. The scale keeps what is usual within the range of float32.
+    """
+    few = references[:: -(-references.shape[0] // _SAMPLE)].double()
+    lengths = torch.linalg.vector_norm(few - _mean(few), dim=1)
+    few = few[lengths <= 3 * lengths.median()]
+    centre = _mean(few)
+    if references.dtype != torch.float64:
+        centre = centre.float().double()
+    largest = float((few - centre).abs().max())
     ordinary = largest == 0 or 2.0**-30 < largest < 2.0**30
-    scale = 1.0 if ordinary else 2.0 ** min(-math.frexp(largest)[1], 1000)
-    return Centring(centre.float().double() if exact == torch.float32 else centre, scale)
+    return Centring(centre, 1.0 if ordinary else 2.0 ** min(-math.frexp(largest)[1], 1000))
+
+
+def _mean(rows: torch.Tensor) -> torch.Tensor:
+    """Divided before the sum: numbers near the largest must not overflow."""
+    return (rows / rows.shape[0]).sum(0)
 
 
 @dataclass(frozen=True)
@@ -187,21 +195,19 @@ def int8_products() -> bool:
 
 
 class Products:
-    """Q·X of codes against a fixed set of reference codes, exact, in int32 or float32."""
+    """Q·X of codes against a fixed set of reference codes: exact, int32."""
 
     def __init__(self, values: torch.Tensor, *, int8: bool | None = None) -> None:
         self.int8 = int8_products() if int8 is None else int8
         self.values = values if self.int8 else values.float()
 
-    @property
-    def dtype(self) -> torch.dtype:
-        return torch.int32 if self.int8 else torch.float32
-
     def prepared(self, queries: torch.Tensor) -> torch.Tensor:
         """Query codes as ``into`` wants them."""
         return queries if self.int8 else queries.float()
 
-    def into(self, out: torch.Tensor, queries: torch.Tensor, start: int) -> Any:
-        """Write the products (b, c) of prepared queries with the references from ``start`` on."""
+    def into(self, out: torch.Tensor, queries: torch.Tensor, start: int) -> torch.Tensor:
+        """Write the products (b, c) of prepared queries with the references from ``start`` on, and return them."""
         other = self.values[start : start + out.shape[1]].T
-        return _int8_product(queries, other, out=out) if self.int8 else torch.mm(queries, other, out=out)
+        if self.int8:
+            return _int8_product(queries, other, out=out)
+        return out.copy_(queries @ other)

@@ -20,15 +20,15 @@ from companion.analysis.neighbour_screening import Codes, Products, Quantiser
 from companion.compute.compiled import compiled
 from companion.compute.seeds import generator
 
-#: Queries and references per product: 1 MB of int32, which stays in the cache of a core.
-QUERY_BLOCK, TILE = 128, 2048
+#: Queries and references per product: 2 MB of int32, near enough to a core.
+QUERY_BLOCK, TILE = 512, 1024
 #: One reference of so many is in the sample that gives the first reach.
 _SAMPLED = 8
 #: A row is closed, and left to another method, when larger shares of the references pass or are measured.
 _LARGEST_PASSED, _LARGEST_MEASURED = 0.5, 0.2
 #: ⌊|X|²/2⌋ of a reference whose code is not trusted: it survives every bound.
 _ALWAYS = -(1 << 30)
-_CHUNK = 64
+_CHUNK = 32
 
 
 @compiled()
@@ -46,7 +46,7 @@ def _largest_in(products, halves):
     """Largest Q·X - ⌊|X|²/2⌋ of a chunk; on whole arrays from 0, because only that becomes vector code."""
     largest = np.int32(-2147483648)
     for j in range(products.size):
-        value = np.int32(np.int32(products[j]) - halves[j])
+        value = np.int32(products[j] - halves[j])
         if value > largest:
             largest = value
     return largest
@@ -63,7 +63,7 @@ def _choose(products, halves, start, values, columns):
             if _largest_in(row[begin:stop], halves[begin:stop]) <= values[i, last]:
                 continue
             for j in range(begin, stop):
-                value = np.int32(np.int32(row[j]) - halves[j])
+                value = np.int32(row[j] - halves[j])
                 if value > values[i, last]:
                     place = last
                     while place > 0 and value > values[i, place - 1]:
@@ -109,7 +109,7 @@ def _scan(products, tile, fine_tile, queries, fine_queries, exact, references, l
             if _largest_in(row[begin:stop], halves[begin:stop]) < least:
                 continue
             for j in range(begin, stop):
-                if np.int32(np.int32(row[j]) - halves[j]) < least:
+                if np.int32(row[j] - halves[j]) < least:
                     continue
                 counts[i, 0] += 1
                 if fine_values.size > 0:
@@ -210,7 +210,7 @@ class Searcher:
         radii = codes.radii.numpy()
         counts[:] = np.where(np.isfinite(radii), 0, -1)[:, None]
         values, halves = self.products.prepared(codes.values), coarse.halves.numpy()
-        buffer = torch.empty(rows * TILE, dtype=self.products.dtype)
+        buffer = torch.empty(rows * TILE, dtype=torch.int32)
         best = np.full((rows, min(distances.shape[1] + 2, prepared.sampled)), -(1 << 31), dtype=np.int32)
         columns = np.full(best.shape, -1, dtype=np.int64)
         for start, stop, product in self._tiles(values, buffer, prepared.sampled):
@@ -245,8 +245,7 @@ class Searcher:
         for start in range(0, stop, TILE):
             end = min(start + TILE, stop)
             out = buffer[: count * (end - start)].view(count, end - start)
-            self.products.into(out, values, start)
-            yield start, end, out.numpy()
+            yield start, end, self.products.into(out, values, start).numpy()
 
 
 @contextmanager

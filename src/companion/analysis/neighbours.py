@@ -169,7 +169,8 @@ class Reference:
             search_directly(exact, self.rows, np.arange(exact.shape[0]), *lists[:2])
             lists[2][:] = _ALL, self.shape[0]
 
-        for done in spread(task, queries.shape[0], QUERY_BLOCK, threads):
+        block = min(QUERY_BLOCK, -(-queries.shape[0] // threads) or 1)
+        for done in spread(task, queries.shape[0], block, threads):
             advance(done)
         return distances, indices, counts
 

@@ -80,9 +80,10 @@ def slope_over_seeds(
     above = ((weights > 0) & up | (weights < 0) & down).any(axis=0)
     low, high = np.where(below, -np.inf, slopes), np.where(above, np.inf, slopes)
     state = generator.bit_generator.state
-    lower, _ = bootstrap_interval(low, generator=generator, confidence=confidence)
-    generator.bit_generator.state = state  # the same seeds are redrawn for both ends
-    _, upper = bootstrap_interval(high, generator=generator, confidence=confidence)
+    lower, upper = bootstrap_interval(low, generator=generator, confidence=confidence)
+    if below.any() or above.any():
+        generator.bit_generator.state = state  # the same seeds are redrawn for both ends
+        _, upper = bootstrap_interval(high, generator=generator, confidence=confidence)
     return Slope(float(slopes.mean()), (lower, upper), slopes.size, float(ties.mean()))
 
 

@@ -48,7 +48,8 @@ def times(runs: xr.Dataset, clock: Clock, label: int) -> np.ndarray:
     places = np.flatnonzero(same)
     if not places.size:
         return np.full(runs.sizes["replicate"], np.nan)
-    found = runs[source].isel({dim: places[0]}).sel(label=label).values.astype(float)
+    by_class = runs[source].transpose("replicate", dim, "label").values
+    found = by_class[:, places[0], np.flatnonzero(runs.label.values == label)[0]]
     return np.where(runs.stopped_at.values < 0, found, np.nan)
 
 
@@ -95,7 +96,9 @@ def described(found: Contrast) -> str:
 
 
 def listed(found: Mapping[str, Contrast]) -> str:
-    """Several contrasts in one line."""
+    """Several contrasts in one line; one word where all are missing."""
+    if all(np.isnan(each.centre) for each in found.values()):
+        return "missing"
     return ", ".join(f"{name} {described(each)}" for name, each in found.items())
 
 

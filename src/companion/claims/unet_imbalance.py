@@ -1,6 +1,7 @@
 """The claim on cutting a class's share in the training of U-Nets (arXiv:2605.06367), and its verdict."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -65,9 +66,11 @@ IMBALANCE_SHIFTS = Claim(
 def imbalance_shifts(data: xr.Dataset, pairs: xr.Dataset) -> Verdict:
     """Verdict on `IMBALANCE_SHIFTS` from the stored study ``imbalance``; controls from ``natural_pairs``."""
     reason = shortage("night", data) or _unfit(data)
-    slopes = {
-        name: _slope(data, [(name, ratio, "counts") for ratio in SHARES], EARLY_STOP) for name in CENTRINGS
+    strips = {
+        name: _slopes(data, [(name, ratio, "counts") for ratio in SHARES], [EARLY_STOP, *strip_clocks(data)])
+        for name in CENTRINGS
     }
+    slopes = {name: strip[EARLY_STOP.text] for name, strip in strips.items()}
     verdicts: dict[str, VerdictName] = {name: _judge(found) for name, found in slopes.items()}
     main = min(slopes, key=lambda name: np.nan_to_num(slopes[name].interval[0], nan=-np.inf))
     found = slopes[main]
@@ -86,7 +89,10 @@ def imbalance_shifts(data: xr.Dataset, pairs: xr.Dataset) -> Verdict:
             *(() if reason else failing(verdicts)),
             *(_reversal(data, name) for name in CENTRINGS),
             *_swapped(data),
-            *_strip(data),
+            *(
+                f"slopes, {name}: " + ", ".join(f"{clock} {each.text}" for clock, each in strip.items())
+                for name, strip in strips.items()
+            ),
             *control_notes(pairs),
             *run_notes((data, "case")),
         ),
@@ -115,23 +121,28 @@ def _runs(data: xr.Dataset, centring: str, ratio: float, exposure: str) -> xr.Da
     return chosen(data, "case", float(data.case.values[places[0]]) if places.size else math.nan)
 
 
-def _slope(data: xr.Dataset, cases: list[tuple[str, float, str]], clock: Clock) -> Slope:
-    """Slope of log τ_low/τ_high over cases (centring, ratio, exposure); a time never reached is a bound."""
+def _slopes(
+    data: xr.Dataset, cases: Sequence[tuple[str, float, str]], clocks: Sequence[Clock]
+) -> dict[str, Slope]:
+    """Slopes of log τ_low/τ_high over cases (centring, ratio, exposure), by clock; a time never reached is a bound."""
     last = float(data.step.max())
     runs = [_runs(data, *case) for case in cases]
-    low, high = (np.stack([times(each, clock, label) for each in runs]) for label in (LOW, HIGH))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = np.log(np.minimum(low, last)) - np.log(np.minimum(high, last))
-    tied = np.isinf(low) & np.isinf(high)
     centring, _, exposure = cases[-1]
-    return slope_over_seeds(
-        np.log([ratio for _, ratio, _ in cases]),
-        values,
-        rising=np.isinf(low) & ~tied,
-        falling=np.isinf(high) & ~tied,
-        tied=tied,
-        generator=generator(0, "bootstrap", "unet imbalance", centring, exposure, clock.text),
-    )
+    found = {}
+    for clock in clocks:
+        low, high = (np.stack([times(each, clock, label) for each in runs]) for label in (LOW, HIGH))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.log(np.minimum(low, last)) - np.log(np.minimum(high, last))
+        tied = np.isinf(low) & np.isinf(high)
+        found[clock.text] = slope_over_seeds(
+            np.log([ratio for _, ratio, _ in cases]),
+            values,
+            rising=np.isinf(low) & ~tied,
+            falling=np.isinf(high) & ~tied,
+            tied=tied,
+            generator=generator(0, "bootstrap", "unet imbalance", centring, exposure, clock.text),
+        )
+    return found
 
 
 def _judge(found: Slope, above: float = 0.0) -> VerdictName:
@@ -142,7 +153,7 @@ def _weighted(data: xr.Dataset, reason: str) -> RegimeVerdict:
     """A slope that cannot be told from 0 refutes the claim only where it is known to be small."""
     centring = _first_centring(data)
     cases = [(centring, SHARES[0], "counts"), (centring, SHARES[-1], "equal")]
-    found = _slope(data, cases, EARLY_STOP)
+    found = _slopes(data, cases, [EARLY_STOP])[EARLY_STOP.text]
     verdict = unless(reason, _judge(found, above=FLAT))
     return IMBALANCE_SHIFTS.regimes[0].found(verdict, f"slope {found.text}, {centring}-centred")
 
@@ -170,12 +181,3 @@ def _swapped(data: xr.Dataset) -> tuple[str, ...]:
     """Exposure without support: equal counts, shown in the shares of the smallest minority."""
     found = contrast(_runs(data, _first_centring(data), 1.0, "swapped"), EARLY_STOP)
     return (f"equal counts shown in the shares of the smallest minority: low over high {described(found)}",)
-
-
-def _strip(data: xr.Dataset) -> tuple[str, ...]:
-    texts = []
-    for name in CENTRINGS:
-        cases = [(name, ratio, "counts") for ratio in SHARES]
-        slopes = [(clock.text, _slope(data, cases, clock)) for clock in strip_clocks(data)]
-        texts.append(f"slopes, {name}: " + ", ".join(f"{clock} {each.text}" for clock, each in slopes))
-    return tuple(texts)

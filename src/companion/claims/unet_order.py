@@ -1,7 +1,7 @@
 """Claims on the order in which U-Nets learn and copy two classes (arXiv:2605.06367), and their verdicts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -109,11 +109,12 @@ def learn_then_copy(pairs: xr.Dataset, elsewhere: Mapping[str, xr.Dataset] | Non
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ValueError(f"elsewhere: {unknown} given, allowed are the regimes {names}")
-    found = {
+    strips = {
         f"{own} of {name}": each
         for name in VARIANCE_PAIRS
-        for own, each in _delays(pairs, name, MEM_COPY).items()
+        for own, each in _delays(pairs, name, [MEM_COPY, *strip_clocks(pairs)]).items()
     }
+    found = {name: each[MEM_COPY.text] for name, each in strips.items()}
     verdicts: dict[str, VerdictName] = {
         name: judge_order(each, above=LEAST_DELAY) for name, each in found.items()
     }
@@ -123,7 +124,7 @@ def learn_then_copy(pairs: xr.Dataset, elsewhere: Mapping[str, xr.Dataset] | Non
         unless(reason, judge_all(verdicts)),
         value=_number(found[main], reason),
         interval=_interval(found[main], reason),
-        value_text=f"weakest of {len(found)}: {main}, copied over learned {described(found[main])}",
+        value_text=f"copied over learned: {_shown(found, reason)}",
         replicates=pairs.sizes["replicate"],
         root_seed=root_seed(pairs),
         regimes=tuple(
@@ -134,11 +135,7 @@ def learn_then_copy(pairs: xr.Dataset, elsewhere: Mapping[str, xr.Dataset] | Non
         notes=(
             *filter(None, (reason,)),
             *(() if reason else failing(verdicts)),
-            *(
-                f"over early_stop, {own} of {name}: {listed(_delay_strip(pairs, name, own))}"
-                for name in VARIANCE_PAIRS
-                for own in name.split(" / ")
-            ),
+            *(f"over early_stop, {name}: {listed(each)}" for name, each in strips.items()),
             *control_notes(pairs),
             *run_notes((pairs, "pair")),
         ),
@@ -146,25 +143,21 @@ def learn_then_copy(pairs: xr.Dataset, elsewhere: Mapping[str, xr.Dataset] | Non
     )
 
 
-def _delays(pairs: xr.Dataset, name: str, clock: Clock) -> dict[str, Contrast]:
-    """How much later than learned each class of a pair is copied (or its gap opens), by the name of the class."""
+def _delays(pairs: xr.Dataset, name: str, clocks: Sequence[Clock]) -> dict[str, dict[str, Contrast]]:
+    """How much later than learned each class of a pair is copied (or its gap opens), by class and clock."""
     runs = chosen(pairs, "pair", name)
     return {
-        own: between(runs, (EARLY_STOP, label), (clock, label))
+        own: {clock.text: between(runs, (EARLY_STOP, label), (clock, label)) for clock in clocks}
         for label, own in zip((HIGH, LOW), name.split(" / "), strict=True)
     }
 
 
-def _delay_strip(pairs: xr.Dataset, name: str, own: str) -> dict[str, Contrast]:
-    return {clock.text: _delays(pairs, name, clock)[own] for clock in strip_clocks(pairs)}
-
-
 def _elsewhere(regime: Regime, pairs: xr.Dataset) -> RegimeVerdict:
     found = {
-        own: each
+        own: each[MEM_COPY.text]
         for name in VARIANCE_PAIRS
         if name in pairs.pair.values
-        for own, each in _delays(pairs, name, MEM_COPY).items()
+        for own, each in _delays(pairs, name, [MEM_COPY]).items()
     }
     verdict = judge_all([judge_order(each, above=LEAST_DELAY) for each in found.values()])
     return regime.found(unless(shortage("night", pairs), verdict), f"copied over learned: {listed(found)}")
@@ -173,7 +166,7 @@ def _elsewhere(regime: Regime, pairs: xr.Dataset) -> RegimeVerdict:
 def variance_first(pairs: xr.Dataset, dial: xr.Dataset) -> Verdict:
     """Verdict on `VARIANCE_FIRST` from ``natural_pairs`` and ``variance_dial``."""
     found = {
-        f"{name}, {clock.text}": contrast(chosen(pairs, "pair", name), clock)
+        f"{clock.text} of {name}": contrast(chosen(pairs, "pair", name), clock)
         for name in VARIANCE_PAIRS
         for clock in _ORDER_CLOCKS
     }
@@ -186,8 +179,8 @@ def variance_first(pairs: xr.Dataset, dial: xr.Dataset) -> Verdict:
         unless(reason, judge_with_control(judge_all(verdicts), null)),
         value=_number(found[main], reason),
         interval=_interval(found[main], reason),
-        value_text=f"weakest of {len(found)}: {main}, ratio {described(found[main])}; largest corrected p "
-        f"{'missing' if math.isnan(largest) else f'{largest:.3f}'}",
+        value_text=f"ratio of times: {_shown(found, reason)}"
+        + ("" if reason else f"; largest corrected p {largest:.3f}"),
         replicates=pairs.sizes["replicate"],
         root_seed=root_seed(pairs, dial),
         regimes=(_below_one(dial, VARIANCE_FIRST.regimes[0]),),
@@ -269,7 +262,9 @@ def null_control(pairs: xr.Dataset, dial: xr.Dataset) -> Verdict:
 def _nulls(pairs: xr.Dataset, dial: xr.Dataset) -> dict[str, Contrast]:
     places = {NULL_PAIR: chosen(pairs, "pair", NULL_PAIR), "dial at 1": chosen(dial, "gain", EXACT_NULL)}
     return {
-        f"{place}, {name}": each for place, runs in places.items() for name, each in _equalities(runs).items()
+        f"{name} of {place}": each
+        for place, runs in places.items()
+        for name, each in _equalities(runs).items()
     }
 
 
@@ -285,6 +280,14 @@ def _equivalences(found: Mapping[str, Contrast]) -> dict[str, VerdictName]:
 def _most_unequal(found: Mapping[str, Contrast]) -> str:
     """The contrast whose interval reaches furthest from equality; a missing one comes first."""
     return max(found, key=lambda name: np.nan_to_num(np.abs(found[name].interval).max(), nan=np.inf))
+
+
+def _shown(found: Mapping[str, Contrast], reason: str) -> str:
+    """What decided: the weakest contrast; where nothing is decided, all that are there."""
+    if reason:
+        return listed({name: each for name, each in found.items() if not math.isnan(each.centre)})
+    main = weakest(found)
+    return f"weakest of {len(found)}, {main}, {described(found[main])}"
 
 
 def _number(found: Contrast, reason: str) -> float | None:

@@ -45,8 +45,9 @@ EQUIVALENCE = (0.8, 1.25)
 _MARKED = ("early_stop", "mem_copy")
 _READING = (
     "One replicate has Wilson's 95 % band; of several each is a thin line, the thick one their median. Blank where "
-    "fewer than 30 samples are of the class. Marks above: lowest test loss and first 10 % of copies (open, at the "
-    "edge: not reached). Grey: held-out real images that count as copies (Wilson's 95 %). "
+    "fewer than 30 samples are of the class. Marks above: lowest test loss and first 10 % of copies; with an "
+    "arrow: not reached (open), or before the first checkpoint. Grey: held-out real images that count as copies, with "
+    "Wilson's 95 %. "
 )
 _CONFOUND = (
     "The criterion $d_1/d_2<1/3$ tolerates errors up to $d_2/3$, and $d_2$ grows with the standard deviation of a "

@@ -22,14 +22,15 @@ _KAPPA = 1 / 3
 @described(
     title="What the ratio criterion says where the answer is known",
     caption="A sample counts as a copy where its nearest training image is less than a third as far away as the "
-    "second, $d_1/d_2<\\kappa=1/3$. (a) Ratios of the samples of the finished runs (last checkpoint), of held-out real "
-    "images, and of samples of the exact score of the training sets, with the sampler of the runs. (b) What would count "
-    "as a copy at another threshold; thin: generated samples by class. (c) Held-out images that count as copies against "
-    "the number of training images of their own class (nested sets; Wilson's 95 % intervals over all training sets "
-    "together, which share most held-out images). (d) Exact score: share of copies against the number of sampler steps, "
-    "on our grid, which ends at the lowest noise level (filled), on one whose last step is as long as the others (open), "
-    "and on ours with a near twin beside each training image (triangles). The criterion tolerates errors up to "
-    "$\\kappa d_2$, and $d_2$ is larger for a class of larger variance or of fewer images.",
+    "second, $d_1/d_2<\\kappa=1/3$. (a) Ratios of the samples of the finished runs (last checkpoint), of "
+    "held-out real images, and of samples of the exact score of the training sets, with the sampler of "
+    "the runs. (b) What would count as a copy at another threshold; thin: generated samples by class. (c) "
+    "Held-out images that count as copies against the number of training images of their own class "
+    "(nested sets; Wilson's 95 % intervals over all training sets together, which share most held-out "
+    "images). (d) Exact score: share of copies against the number of sampler steps, on our grid, which "
+    "ends at the lowest noise level (filled), on one whose last step is as long as the others (open), and "
+    "on ours with a near twin beside each training image (triangles). The criterion tolerates errors up "
+    "to $\\kappa d_2$, and $d_2$ is larger for a class of larger variance or of fewer images.",
     equation=r"f_{\mathrm{mem}}=\#\{d_1/d_2<\kappa\}/\#",
     claims=["p2unet_c6_controls"],
 )

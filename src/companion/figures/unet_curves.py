@@ -27,7 +27,32 @@ CLOCKS: dict[str, tuple[str, str, str]] = {
 }
 
 STEPS = r"training steps $\tau$"
+
+_CURVES = (
+    "memorised",
+    "memorised_low",
+    "memorised_high",
+    "frechet",
+    "test_loss",
+    "train_loss",
+    "class_share",
+    "undecided",
+)
+_NUMBERS = ("time", "stopped_at", "null_memorised", "null_queries", "norm", "deviation", "theory_lead")
 _EDGE = 1.12  # how far right of the last step, as a factor, times stand that were not reached
+
+
+def as_drawn(data: xr.Dataset, *, curves: bool = True) -> xr.Dataset:
+    """``data`` with no more than figures draw, so that the tables beside them stay small; attributes are kept.
+
+    Losses at the level that is drawn, clocks without their variants; ``curves`` false leaves nothing along steps.
+    """
+    names = (*_CURVES, *_NUMBERS) if curves else _NUMBERS
+    kept = data[[name for name in names if name in data]]
+    if "diffusion_index" in kept.dims:
+        kept = kept.sel(diffusion_index=[LOSS_INDEX])
+    used = {dim for variable in kept.data_vars.values() for dim in variable.dims}
+    return kept.drop_dims([dim for dim in kept.dims if dim not in used])
 
 
 def middle(values: ArrayLike) -> np.ndarray:
@@ -105,34 +130,46 @@ def short_number(value: float, _place: int | None = None) -> str:
 def clock_marks(axes: Axes, data: xr.Dataset, clocks: tuple[str, ...]) -> None:
     """Where the ``clocks`` of both classes of ``data`` stand: marks above the panel with thin lines down into it.
 
-    Above the panel class 0 has the lower row. A mark is the median over replicates and its bar their range; a time
-    that was not reached is an open mark with an arrow at the right edge, a missing one is left out.
+    Above the panel class 0 has the lower row. A mark is the median over replicates and its bar their range. At the
+    edges, with an arrow, stand a time that was not reached (open, right) and one before the first checkpoint that the
+    axis, made by `step_axis`, has room for (left); a missing one is left out.
     """
-    edge = float(data.step.max()) * _EDGE
+    left, right = axes.get_xlim()
     above = axes.get_xaxis_transform()
     for label, colour in enumerate(CLASS_COLOURS):
-        height, corner = 1.04 + 0.065 * label, 0.95
+        height, corners = 1.04 + 0.065 * label, {1: 0.95, -1: 0.16}
         for clock in clocks:
             times = data.time.sel(clock=clock).isel(label=label).values
             times = times[~np.isnan(times)]
             if not times.size:
                 continue
             look: dict[str, Any] = {"color": colour, "clip_on": False}
-            ends = np.minimum([times.min(), times.max()], edge)
-            if np.isfinite(times).any():
-                axes.plot(ends, [height] * 2, linewidth=0.6, transform=above, **look)
-            centre = float(median(times))
-            mark: dict[str, Any] = {"markersize": 3.2, "markeredgewidth": 0.6, "zorder": 4.0} | look
-            if np.isfinite(centre):
+            inside = np.clip([times.min(), times.max()], left, right)
+            if inside[0] < inside[1]:
+                axes.plot(inside, [height] * 2, linewidth=0.6, transform=above, **look)
+            centre, marker = float(median(times)), CLOCKS[clock][1]
+            mark: dict[str, Any] = {
+                "marker": marker,
+                "markersize": 3.2,
+                "markeredgewidth": 0.6,
+                "zorder": 4.0,
+            } | look
+            if left <= centre <= right:
                 axes.axvline(centre, color=colour, linewidth=0.5, linestyle=(0, (1, 1.5)), zorder=1.0)
-                axes.plot(centre, height, CLOCKS[clock][1], transform=above, **mark)
+                axes.plot(centre, height, transform=above, **mark)
                 continue
-            beyond: dict[str, Any] = {"transform": axes.transAxes, "markerfacecolor": "white"} | mark
-            axes.plot(corner, height, CLOCKS[clock][1], **beyond)
-            look["transform"] = axes.transAxes
-            axes.plot([corner + 0.012, corner + 0.05], [height] * 2, linewidth=0.6, **look)
-            axes.plot(corner + 0.05, height, ">", markersize=2, markeredgewidth=0, **look)
-            corner -= 0.09
+            side = 1 if centre > right else -1
+            _at_edge(axes, corners[side], height, side, mark)
+            corners[side] -= 0.09 * side
+
+
+def _at_edge(axes: Axes, place: float, height: float, side: int, mark: dict[str, Any]) -> None:
+    """A mark at the right (open) or left edge of a panel, in its own coordinates, with an arrow outwards."""
+    shown: dict[str, Any] = mark | ({"markerfacecolor": "white"} if side > 0 else {})
+    axes.plot(place, height, transform=axes.transAxes, **shown)
+    look: dict[str, Any] = {"color": mark["color"], "clip_on": False, "transform": axes.transAxes}
+    axes.plot([place + 0.012 * side, place + 0.05 * side], [height] * 2, linewidth=0.6, **look)
+    axes.plot(place + 0.05 * side, height, ">" if side > 0 else "<", markersize=2, markeredgewidth=0, **look)
 
 
 def clock_handles(clocks: tuple[str, ...]) -> list[Line2D]:

@@ -20,7 +20,7 @@ from companion.figures.unet_contrasts import (
     ratio_axis,
     span,
 )
-from companion.figures.unet_curves import CLOCKS
+from companion.figures.unet_curves import CLOCKS, as_drawn
 
 #: Clocks that experiment and theory have in common.
 OVERLAID = ("early_stop", "mem_gap")
@@ -76,8 +76,8 @@ def centroid(dial: xr.Dataset) -> Figure:
 
 
 def with_natural(dial: xr.Dataset, natural: xr.Dataset) -> xr.Dataset:
-    """The dataset of `centroid` with natural pairs about one grey value (``norm``, ``time``) for its left panel."""
-    return beside(dial, natural, _NATURAL)
+    """No more of the dial than is drawn, and beside it natural pairs about one grey value with their ``norm``."""
+    return beside(as_drawn(dial, curves=False), as_drawn(natural, curves=False), _NATURAL)
 
 
 def _dial(dial: xr.Dataset, dim: str, theory_dim: str, natural: xr.Dataset | None) -> Figure:

@@ -20,7 +20,7 @@ from companion.figures.unet_classes import (
     class_shades,
 )
 from companion.figures.unet_contrasts import RATIO, contrasts, draw_contrasts, ratio_axis, span
-from companion.figures.unet_curves import CLOCKS, LOSS_INDEX, STEPS, curve, log_axis, step_axis
+from companion.figures.unet_curves import CLOCKS, LOSS_INDEX, STEPS, as_drawn, curve, log_axis, step_axis
 from companion.figures.unet_order_map import ORDER_CLOCKS, order_maps, share_text
 
 _ORDER = "order"
@@ -51,7 +51,7 @@ _SHARED = (
     "where one class never gets there, nothing where neither does. Lines: centrings. Open marks, first centring: "
     "a weighted sampler that shows few images as often as many, or as many images as rarely as few. (g, h) Where "
     "drawn: $\\log(\\tau_2/\\tau_1)$ over the share and the ratio of standard deviations of two halves of one class; "
-    "red: the dialled half is first, white: both at once, grey hatching: neither gets there or no number. "
+    "red: the dialled half is first, white: both at once, hatched: no order (neither gets there, or no number). "
     + _CONFOUND
     + _SHARED
     + "The runs are shared with the figure of class shares and with the one of speciation.",
@@ -81,8 +81,8 @@ def imbalance(data: xr.Dataset) -> Figure:
 
 
 def with_order(data: xr.Dataset, order: xr.Dataset) -> xr.Dataset:
-    """The dataset of `imbalance` with the map of order, ``lead`` (gain, share, replicate, clock), below it."""
-    return beside(data, order, _ORDER)
+    """No more of ``data`` than is drawn, with the map of order, ``lead`` (gain, share, replicate, clock), beside it."""
+    return beside(as_drawn(data), order, _ORDER)
 
 
 def _counted(data: xr.Dataset) -> xr.Dataset:

@@ -27,7 +27,7 @@ def order_maps(panels: Sequence[Axes], corner: Axes, order: xr.Dataset) -> None:
     gets there in more than a quarter of the runs.
     """
     leads = order.lead.sel(clock=list(ORDER_CLOCKS)).transpose("clock", "share", "gain", "replicate").values
-    ties = (leads == 0).mean(axis=-1)  # neither class got there: times that were reached are never equal to the bit
+    ties = (leads == 0).mean(axis=-1)  # neither got there, or both at one checkpoint
     known = ~np.isnan(leads).any(axis=-1) & (ties <= MOST_TIES)
     centre = np.where(known, median(np.where(np.isnan(leads), 0.0, leads)), np.nan)
     finite = np.abs(centre[np.isfinite(centre)])
@@ -49,8 +49,8 @@ def order_maps(panels: Sequence[Axes], corner: Axes, order: xr.Dataset) -> None:
 def _order_map(axes: Axes, centre: np.ndarray, norm: TwoSlopeNorm, most: float) -> None:
     """One map (share, gain): colours, numbers, and hatching where there is no number."""
     shown = np.clip(centre, -most, most)
-    across, up = np.arange(centre.shape[1]), np.arange(centre.shape[0])
-    axes.pcolormesh(across, up, np.ma.masked_invalid(shown), cmap=DIVERGING, norm=norm, shading="nearest")
+    up, across = (np.arange(size + 1) - 0.5 for size in centre.shape)
+    axes.pcolormesh(across, up, np.ma.masked_invalid(shown), cmap=DIVERGING, norm=norm)
     for row, column in np.ndindex(*centre.shape):
         value = centre[row, column]
         if np.isnan(value):

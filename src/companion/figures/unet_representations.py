@@ -20,12 +20,13 @@ _CLOCKS = ("early_stop", "mem_gap")
 
 @described(
     title="Features while classes are learned, and then copied",
-    caption="Hidden features of held-out images with noise of $t_{\\mathrm{OU}}=.1$, for each pair. First: accuracy of "
-    "a linear read-out of the class from the features, cross-validated; dashed: from the noisy pixels; rings at the "
-    "left edge: untrained network. Second: linear alignment (debiased CKA) of the features with those of the last "
-    "checkpoint, and of two training sets at the same step, which see the same images, each with its own noise and "
-    "start. Marks above: clocks of the two classes. Third: alignment of all checkpoints with each other, mean over "
-    "training sets. Thin lines: training sets, thick: their median. Runs are those of the clocks.",
+    caption="Hidden features of held-out images with noise of $t_{\\mathrm{OU}}=.1$, for each pair. First: "
+    "accuracy of a linear read-out of the class from the features, cross-validated; dashed: from the "
+    "noisy pixels; rings at the left edge: untrained network. Second: linear alignment (debiased CKA) of "
+    "the features with those of the last checkpoint, and of two training sets at the same step, which see "
+    "the same images, each with its own noise and start. Marks above: clocks of the two classes. Third: "
+    "alignment of all checkpoints with each other, mean over training sets. Thin lines: training sets, "
+    "thick: their median. Runs are those of the clocks.",
     equation=r"\mathrm{CKA}=\frac{\langle K,K'\rangle}{|K|\,|K'|}",
 )
 def representations(data: xr.Dataset) -> Figure:

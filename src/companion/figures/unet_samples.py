@@ -31,8 +31,7 @@ _NUMBER = 0.12  # inches below a pair of pictures
 )
 def sample_sheet(sheet: xr.Dataset) -> Figure:
     """Steps from top to bottom, latents from left to right."""
-    samples = sheet.sample_picture.transpose("step", "shown", "height", "width").values
-    nearest = sheet.nearest_picture.transpose("step", "shown", "height", "width").values
+    samples, nearest = (_pictures(sheet, name) for name in ("sample", "nearest"))
     ratio = sheet.ratio.transpose("step", "shown").values
     kind = sheet.kind.transpose("step", "shown").values
     steps, columns = ratio.shape
@@ -63,6 +62,29 @@ def sample_sheet(sheet: xr.Dataset) -> Figure:
     ]
     drawing.legend(handles=handles, loc="outside upper center", ncols=2)
     return drawing
+
+
+def as_text(sheet: xr.Dataset) -> xr.Dataset:
+    """``sheet`` with each picture as one text, for a small table: two hexadecimal digits a pixel, row by row.
+
+    ``00`` stands for -1 and less, ``ff`` for 1 and more; `sample_sheet` draws it alike, in 256 tones.
+    """
+    texts = {}
+    for name in ("sample", "nearest"):
+        tones = np.clip(np.round((_pictures(sheet, name) + 1) * 127.5), 0, 255).astype(np.uint8)
+        steps, shown, height, _ = tones.shape
+        rows = [tones[place].tobytes().hex() for place in np.ndindex(steps, shown)]
+        texts[f"{name}_text"] = (("step", "shown"), np.reshape(rows, (steps, shown)), {"height": height})
+    return sheet.drop_vars(["sample_picture", "nearest_picture"]).assign(texts)
+
+
+def _pictures(sheet: xr.Dataset, name: str) -> NDArray[np.float64]:
+    """Pictures (step, shown, height, width) in [-1, 1], from numbers or from the text of `as_text`."""
+    if f"{name}_text" not in sheet:
+        return sheet[f"{name}_picture"].transpose("step", "shown", "height", "width").values.astype(float)
+    text = sheet[f"{name}_text"].transpose("step", "shown")
+    tones = [list(bytes.fromhex(str(row))) for row in text.values.ravel()]
+    return np.reshape(tones, (*text.shape, int(text.attrs["height"]), -1)) / 127.5 - 1
 
 
 def _class_colour(kind: int) -> str:

@@ -14,13 +14,15 @@ from companion.figures.unet_curves import middle
 
 @described(
     title="From which noise on images come back to their class",
-    caption="Held-out images of each class, noised to diffusion time $t_{\\mathrm{OU}}$ (above: noise level $t$ of "
-    "1000) and followed back by the trained model: share that the classifier gives to their own class again, for "
-    "several shares of the two classes among the training images. One training set has Wilson's 95 % intervals; of "
-    "several each is a thin line, markers are their median. Dotted: half of the way from one to the share at the highest "
-    "noise; triangles: there, at the median speciation time $t_S^c$. Last panel: $t_S^c$ against the share of the first "
-    "class; mean over training sets with 95 % bootstrap intervals; a dash stands where a curve falls by less than a "
-    "tenth, so that its time cannot be told. Runs are those of the imbalance figure.",
+    caption="Held-out images of each class, noised to diffusion time $t_{\\mathrm{OU}}$ (above: noise level $t$ "
+    "of 1000) and followed back by the trained model: share that the classifier gives to their own class "
+    "again, for several shares of the two classes among the training images. One training set has "
+    "Wilson's 95 % intervals; of several each is a thin line, markers are their median. Dotted: half of "
+    "the way from one to the share at the highest noise; triangles: there, at the median speciation time "
+    "$t_S^c$. Last panel: $t_S^c$ against the share of the first class; mean over training sets with 95 % "
+    "bootstrap intervals, of one training set the interval of as many images drawn again. A dash stands where "
+    "a curve falls by less than a tenth, so that its time cannot be told. Runs are those of the imbalance "
+    "figure.",
     equation=r"\phi_c(t_S^c)=\frac{1+\phi_\infty^c}{2}",
 )
 def speciation(data: xr.Dataset) -> Figure:
@@ -31,7 +33,7 @@ def speciation(data: xr.Dataset) -> Figure:
     for place, axes in enumerate(panels[:-1]):
         part = data.isel(minority=place)
         for label in (0, 1):
-            _curve(axes, part.isel(label=label), CLASS_COLOURS[label])
+            _curve(axes, part.isel(label=label), CLASS_COLOURS[label], (0.985, 1.015)[label])
         axes.set_xscale("log")
         axes.set_ylim(0, 1.04)
         axes.set_xlabel(axis_label(data.level_time))
@@ -45,12 +47,12 @@ def speciation(data: xr.Dataset) -> Figure:
     return drawing
 
 
-def _curve(axes: Axes, part: xr.Dataset, colour: str) -> None:
+def _curve(axes: Axes, part: xr.Dataset, colour: str, aside: float) -> None:
     at, curves = part.level_time.values, part.returned.transpose("replicate", "level").values
     if len(curves) == 1:
         simulation_points(
             axes,
-            at,
+            at * aside,  # bars of the two classes stand beside each other
             curves[0],
             part.returned_low[0],
             part.returned_high[0],
@@ -80,21 +82,30 @@ def _levels_above(axes: Axes, data: xr.Dataset) -> None:
 def _times(axes: Axes, data: xr.Dataset) -> None:
     share = data.share.values
     for label, aside in ((0, 0.97), (1, 1.03)):
-        times = data.time.isel(label=label).transpose("minority", "replicate").values
-        colour = CLASS_COLOURS[label]
-        for place, row in zip(share * aside, times, strict=True):
+        part, colour = data.isel(label=label), CLASS_COLOURS[label]
+        times, low, high = (
+            part[name].transpose("minority", "replicate").values for name in ("time", "time_low", "time_high")
+        )
+        for at, (place, row) in enumerate(zip(share * aside, times, strict=True)):
             known = row[np.isfinite(row)]
             if known.size > 1:
                 points_over_seeds(axes, [place], [known], color=colour)
                 axes.plot(np.full(known.size, place), known, "_", color=colour, markersize=3, alpha=0.5)
             elif known.size:
-                axes.plot(place, known[0], "o", color=colour)
+                alone = int(np.flatnonzero(np.isfinite(row))[0])
+                simulation_points(axes, [place], known, [low[at, alone]], [high[at, alone]], color=colour)
             else:
                 axes.annotate(
                     "—", (place, 0.02), xycoords=("data", "axes fraction"), color=colour, ha="center"
                 )
-        line = middle(times)
-        axes.plot(share * aside, line, color=colour, linewidth=0.6)
+        known = np.isfinite(times)
+        means = np.divide(
+            np.where(known, times, 0).sum(axis=1),
+            known.sum(axis=1),
+            out=np.full(len(times), np.nan),
+            where=known.any(axis=1),
+        )
+        axes.plot(share * aside, means, color=colour, linewidth=0.6)
     axes.set_xscale("log")
     axes.set_xticks(share, [_fraction(float(value)) for value in share])
     axes.minorticks_off()

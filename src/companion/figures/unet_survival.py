@@ -1,6 +1,7 @@
 """Figure of the data side of memorisation: stored dataset in, Figure out."""
 
 import math
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -27,13 +28,14 @@ _MARKERS = "osD^v"
 @described(
     title="When each training image is first copied",
     caption="A training image is copied at the first checkpoint at which a sample has it as nearest image at "
-    "$d_1/d_2<1/3$. First panels, one for each pair: share of the images of each class not copied yet, Kaplan-Meier "
-    "with 95 % bands over the images of all training sets (thin: single sets); rings: not copied by the last step, "
-    "censored. Then, for the first pair, first copy of each image against its distance to the class centroid and to "
-    "the nearest image of its class (rings with arrows: censored). Last: concordance of what may predict the order of "
-    "copies; above one half a larger value is copied later; second class: between the classes, all others among images "
-    "of one class; strokes: training sets, bars: 95 % bootstrap intervals over them. The criterion tolerates errors up "
-    "to $d_2/3$, larger where images lie further apart, and sees no copy of a twin. Runs are those of the clocks.",
+    "$d_1/d_2<1/3$. First panels, one for each pair: share of the images of each class not copied yet, "
+    "Kaplan-Meier with 95 % bands over the images of all training sets (thin: single sets); rings: not "
+    "copied by the last step, censored. Then, for the first pair, first copy of each image against its "
+    "distance to the class centroid and to the nearest image of its class (rings with arrows: censored). "
+    "Last: concordance of what may predict the order of copies; above one half a larger value is copied "
+    "later; second class: between the classes, all others among images of one class; strokes: training "
+    "sets, bars: 95 % bootstrap intervals over them. The criterion tolerates errors up to $d_2/3$, larger "
+    "where images lie further apart, and sees no copy of a twin. Runs are those of the clocks.",
     equation=r"C=P(x_\nu>x_{\nu'}\mid\tau_\nu>\tau_{\nu'})",
 )
 def survival(data: xr.Dataset) -> Figure:
@@ -80,8 +82,12 @@ def _curves(axes: Axes, part: xr.Dataset) -> None:
             linestyle=(0, (3, 1.5)) if label else "-",
         )
         if pooled[-1] > 0:
-            ring = {"markerfacecolor": "white", "markersize": 4 + 2 * label, "zorder": 4.0 - label}
-            axes.plot(steps[-1], pooled[-1], "o", color=colour, clip_on=False, **ring)
+            mark: dict[str, Any] = {
+                "markerfacecolor": "white",
+                "markersize": 4 + 2 * label,
+                "zorder": 4.0 - label,
+            }
+            axes.plot(steps[-1], pooled[-1], "o", color=colour, clip_on=False, **mark)
     step_axis(axes, steps)
     axes.set_ylim(0, 1.04)
     axes.set_xlabel(STEPS)
@@ -99,8 +105,14 @@ def _scatter(axes: Axes, part: xr.Dataset, predictor: str) -> None:
         seen, never = own & np.isfinite(times), own & np.isinf(times)
         axes.plot(values[seen], times[seen], "o", color=colour, markersize=2.5)
         at = np.full(np.count_nonzero(never), last * 1.12)
-        ring = {"markerfacecolor": "white", "markersize": 2.5, "linestyle": "", "color": colour}
-        axes.plot(values[never], at * 1.11, marker=r"$\uparrow$", **ring | {"markersize": 4.5})
+        ring: dict[str, Any] = {
+            "markerfacecolor": "white",
+            "markersize": 2.5,
+            "linestyle": "",
+            "color": colour,
+        }
+        arrow: dict[str, Any] = ring | {"marker": r"$\uparrow$", "markersize": 4.5}
+        axes.plot(values[never], at * 1.11, **arrow)
         axes.plot(values[never], at, marker="o", **ring)
     known = times[np.isfinite(times)]
     earliest = float(known.min()) if known.size else float(steps[steps > 0].min())

@@ -25,14 +25,15 @@ from companion.models.score_model import Prediction
 from companion.store.durable import stored, workspace
 from companion.studies.unet_recipes import ImageSetting
 from companion.studies.unet_runs import run_name
+from companion.studies.unet_summaries import PRIMARY_INDEX
 from companion.theory.mixtures import Mixture
 from companion.training.diffusion import Monitor, train_score_model
 from companion.training.diffusion_draws import IndexLaw, RunName
 from companion.training.diffusion_monitors import LossMonitor, SampleMonitor, WatchedRun
 from companion.training.diffusion_recipe import DiffusionSpec, TrainingRun, log_spaced_steps
 
-#: Noise levels whose losses are stored: t_OU = .01, .1 and .5.
-MIXTURE_INDICES = (40, 136, 311)
+#: Noise levels whose losses are stored: t_OU = .1, that of the theory.
+MIXTURE_INDICES = (PRIMARY_INDEX,)
 
 CLASSES = 2
 
@@ -49,10 +50,10 @@ class TwinRecipe(BaseModel):
 
     data: Data = "embedded"
     side: Literal[16, 28] = 16
-    dimension: int = Field(default=64, ge=2)
+    dimension: int = Field(default=32, ge=2)
     width: int = Field(default=256, ge=8, multiple_of=2)
-    blocks: int = Field(default=2, ge=1)
-    steps: int = Field(default=1500, ge=1)
+    blocks: int = Field(default=1, ge=1)
+    steps: int = Field(default=2000, ge=1)
     first_checkpoint: int = Field(default=10, ge=1)
     checkpoints: int = Field(default=16, ge=1)
     batch_size: int = Field(default=64, ge=1)

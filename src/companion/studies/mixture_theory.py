@@ -32,7 +32,8 @@ def twin_mixture(setting: ImageSetting, recipe: TwinRecipe) -> Mixture:
 def twin_clocks(times: ArrayLike, train: ArrayLike, test: ArrayLike, gap: float) -> Floats:
     """`TWIN_CLOCKS` (..., clocks) of curves (..., moments) at ``times`` (moments,); inf where never reached.
 
-    The reducible loss is 1 less the lowest test loss for all models, also for those that start below 1.
+    What is reached at time 0 already is put at the next time, so that clocks have logarithms. The reducible loss is
+    1 less the lowest test loss for all models, also for those that start below 1.
 
     >>> test = np.array([1.0, 0.5, 0.6, 0.7])
     >>> twin_clocks([1.0, 10.0, 100.0, 1000.0], [1.0, 0.5, 0.5, 0.5], test, 0.2).round(3).tolist()
@@ -40,7 +41,8 @@ def twin_clocks(times: ArrayLike, train: ArrayLike, test: ArrayLike, gap: float)
     """
     moments, losses = np.asarray(times, dtype=np.float64), np.asarray(test, dtype=np.float64)
     reducible = 1 - losses.min(axis=-1)
-    return np.stack([early_stop(moments, losses), mem_gap(moments, train, losses, reducible, gap)], axis=-1)
+    found = [early_stop(moments, losses), mem_gap(moments, train, losses, reducible, gap)]
+    return np.maximum(np.stack(found, axis=-1), moments[moments > 0].min())
 
 
 def class_lead(times: ArrayLike) -> Floats:
@@ -107,17 +109,17 @@ def mismatch(
 def closeness(leads: ArrayLike, predicted: ArrayLike) -> dict[str, Any]:
     """How near leads (prediction, replicate, settings, clock) are to the theory's (settings, clock).
 
-    Medians over replicates enter. ``lead_error`` (prediction, clock): root mean square difference over the settings
-    where both are finite; ``same_order`` of ``compared`` (prediction, clock): settings where both have a sign,
-    and agree.
+    Medians over replicates enter, none where a replicate has no order. ``lead_error`` (prediction, clock): root mean
+    square difference over the settings where all, theory and predictions, are finite, so that predictions are compared
+    on the same ones. ``same_order`` of ``compared`` (prediction, clock): settings where both have a sign, and agree.
     """
-    middle, theory = median(leads, axis=1), np.asarray(predicted, dtype=np.float64)
-    finite = np.isfinite(middle) & np.isfinite(theory)
+    given, theory = np.asarray(leads, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    middle = np.where(np.isnan(given).any(axis=1), np.nan, median(given, axis=1))
+    shared = np.isfinite(theory) & np.isfinite(middle).all(axis=0)
     signed = ~np.isnan(middle) & ~np.isnan(theory)
-    difference = np.where(finite, middle - np.where(finite, theory, 0.0), np.nan)
-    count = finite.sum(axis=1)
-    squares = np.where(finite, difference**2, 0.0).sum(axis=1)
-    error = np.sqrt(np.where(count > 0, squares / np.maximum(count, 1), np.nan))
+    difference = np.where(shared, np.where(shared, middle, 0.0) - np.where(shared, theory, 0.0), 0.0)
+    count = np.broadcast_to(shared.sum(axis=0), difference.sum(axis=1).shape)
+    error = np.sqrt(np.where(count > 0, (difference**2).sum(axis=1) / np.maximum(count, 1), np.nan))
     agreeing = signed & (np.sign(middle) == np.sign(theory))
     axes = ("prediction", "clock")
     return {

@@ -32,6 +32,8 @@ from companion.studies.unet_summaries import PRIMARY_INDEX, curves
 
 PREDICTIONS: tuple[Prediction, ...] = ("eps_plain", "preconditioned")
 _LEAD = {"long_name": r"$\log\,\tau_2/\tau_1$"}
+_STEPS = {"long_name": r"training steps $\tau$"}
+_SEEN = ("memorised", "memorised_low", "memorised_high", "class_share")
 _FINE = 21
 
 
@@ -48,7 +50,7 @@ def mixture_twin(
     replicates: int,
     seed: int,
     *,
-    feature_ratio: float = 64.0,
+    feature_ratio: float = 16.0,
     gap: float = 0.1,
     block: int = 1,
 ) -> xr.Dataset:
@@ -58,11 +60,12 @@ def mixture_twin(
 
     - The mixture of ``pair``, ``points``/2 of each class: ``train_loss``, ``test_loss``, ``memorised`` (…, step,
       label), ``time`` (…, label, clock); of the theory ``theory_train``, ``theory_test`` (label, eigen_time),
-      ``theory_time``, ``bayes``. ``mismatch`` is the distance of the losses from the theory's on the best common ``scale`` of time.
-    - ``gain_lead`` (…, gain, clock): log τ_2/τ_1 where class 0 has ``gains`` times the standard deviation of class 1,
-      that of ``category``; at the same places ``gain_theory`` and between them ``gain_line`` (fine_gain, clock).
-    - ``share_lead`` (…, centring, share, clock): the same for ``pair`` where class 0 has ``minorities`` of all points,
-      for the Gram matrix (``gram``) about each of the origins ``centrings``; ``share_theory``, ``share_line``.
+      ``theory_time``, ``bayes``. ``mismatch`` is the distance of the losses from the theory's on the best common
+      ``scale`` of time.
+    - ``gain_time`` (…, gain, label, clock): where class 0 has ``gains`` times the standard deviation of class 1, that
+      of ``category``; ``gain_theory`` (gain, clock) is the theory's log τ_2/τ_1, ``gain_line`` (fine_gain, clock) too.
+    - ``share_time`` (…, centring, share, label, clock): for ``pair`` where class 0 has ``minorities`` of all points,
+      with the Gram matrix (``gram``) about each of the origins ``centrings``; ``share_theory``, ``share_line``.
 
     The runs of the last two end after ``contrast_steps``, without samples. ``lead_error``, ``same_order``, ``compared``
     (prediction, clock) sum up how near they come to the theory, which has n/d of ``recipe`` and ``feature_ratio``
@@ -85,9 +88,9 @@ def mixture_twin(
         for kind in PREDICTIONS
     ]
     short = recipe.changed(steps=contrast_steps, samples=0)
-    leads = np.stack(
+    times = np.stack(
         [
-            _leads(dials + shares, short.changed(prediction=kind), replicates, seed, gap, block)
+            _times(dials + shares, short.changed(prediction=kind), replicates, seed, gap, block)
             for kind in PREDICTIONS
         ]
     )
@@ -95,12 +98,12 @@ def mixture_twin(
     found = xr.concat(first, dim="prediction").assign(theory_curves(twin_mixture(main, recipe), sizes, gap))
     found = found.assign(_compared_curves(found))
     found = found.assign(_training_sets(main, recipe, replicates, seed))
-    found = found.assign(_over_gains(leads[:, :, : len(gains)], predicted[: len(gains)]))
+    found = found.assign(_over_gains(times[:, :, : len(gains)], predicted[: len(gains)]))
     found = found.assign(
-        _over_shares(leads[:, :, len(gains) :], predicted[len(gains) :], (len(centrings), len(minorities)))
+        _over_shares(times[:, :, len(gains) :], predicted[len(gains) :], (len(centrings), len(minorities)))
     )
     null = np.array([setting.gain == 1 and not setting.second for setting in dials + shares])
-    found = found.assign(closeness(leads[:, :, ~null], predicted[~null]))
+    found = found.assign(closeness(class_lead(times[:, :, ~null]), predicted[~null]))
     fine_gains = np.geomspace(min([*gains, 0.6]), max([*gains, 1.6]), _FINE)
     fine_shares = np.geomspace(min(minorities), max(minorities), _FINE) / points
     return (
@@ -119,12 +122,12 @@ def mixture_twin(
             prediction=list(PREDICTIONS),
             clock=list(TWIN_CLOCKS),
             label=[0, 1],
-            gain=("gain", list(map(float, gains)), {"long_name": r"gain $g$, ratio of standard deviations"}),
+            gain=("gain", list(map(float, gains)), {"long_name": "gain $g$"}),
             fine_gain=fine_gains,
             share=(
                 "share",
                 np.array(minorities) / points,
-                {"long_name": f"share of {pair[0]} among the points"},
+                {"long_name": f"share of {pair[0]}"},
             ),
             fine_share=fine_shares,
             centring=list(centrings),
@@ -153,7 +156,7 @@ def _main_curves(
     watched = runs[["train_loss", "test_loss", "stopped_at"]].sel(diffusion_index=PRIMARY_INDEX, drop=True)
     if recipe.samples:
         seen = curves(runs)
-        watched = watched.assign({name: seen[name] for name in ("memorised", "class_share", "median_ratio")})
+        watched = watched.assign({name: seen[name] for name in _SEEN})
     found = by_setting(watched, "setting", replicates).isel(setting=0)
     times = twin_clocks(found.step.values, *_by_class(found), gap)
     return found.assign(
@@ -161,7 +164,7 @@ def _main_curves(
     )
 
 
-def _leads(
+def _times(
     settings: Sequence[ImageSetting],
     recipe: TwinRecipe,
     replicates: int,
@@ -169,11 +172,11 @@ def _leads(
     gap: float,
     block: int,
 ) -> np.ndarray:
-    """log τ_2/τ_1 of all settings, (replicate, setting, clock)."""
+    """Clocks of all settings in training steps, (replicate, setting, label, clock)."""
     runs = twins(settings, recipe, replicates, seed, block=block)
     losses = runs[["train_loss", "test_loss"]].sel(diffusion_index=PRIMARY_INDEX)
     times = twin_clocks(losses.step.values, *_by_class(losses), gap)
-    return np.swapaxes(class_lead(times).reshape(len(settings), replicates, -1), 0, 1)
+    return np.swapaxes(times.reshape(len(settings), replicates, *times.shape[1:]), 0, 1)
 
 
 def _by_class(losses: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -197,18 +200,19 @@ def _compared_curves(found: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def _over_gains(leads: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+def _over_gains(times: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
     return {
-        "gain_lead": (("prediction", "replicate", "gain", "clock"), leads, _LEAD),
+        "gain_time": (("prediction", "replicate", "gain", "label", "clock"), times, _STEPS),
         "gain_theory": (("gain", "clock"), predicted, _LEAD),
     }
 
 
-def _over_shares(leads: np.ndarray, predicted: np.ndarray, cut: tuple[int, int]) -> dict[str, Any]:
-    dims = ("centring", "share", "clock")
+def _over_shares(times: np.ndarray, predicted: np.ndarray, cut: tuple[int, int]) -> dict[str, Any]:
+    dims = ("prediction", "replicate", "centring", "share", "label", "clock")
+    whole = times.reshape(*times.shape[:2], *cut, *times.shape[3:])
     return {
-        "share_lead": (("prediction", "replicate", *dims), leads.reshape(*leads.shape[:2], *cut, -1), _LEAD),
-        "share_theory": (dims, predicted.reshape(*cut, -1), _LEAD),
+        "share_time": (dims, whole, _STEPS),
+        "share_theory": (("centring", "share", "clock"), predicted.reshape(*cut, -1), _LEAD),
     }
 
 

@@ -162,19 +162,23 @@ def order_map(
     *,
     block: int = 1,
 ) -> xr.Dataset:
-    """Which class is first over (variance ratio, share): ``lead`` (gain, minority, replicate, clock).
+    """Which class is first over (variance ratio, share): ``lead`` (gain, share, replicate, clock).
 
-    The dialled half of ``category`` has ``minorities`` of ``total`` images. Only contrasts are kept.
+    The dialled half of ``category`` has ``minorities`` of ``total`` images. Only contrasts and clocks are kept.
     """
     settings = order_settings(category, gains, minorities, total)
     runs = trained(settings, recipe, replicates, seed, block=block)
-    lead = summary(runs, "case", range(len(settings)), replicates).lead.transpose(
-        "case", "replicate", "clock"
-    )
-    shape = (len(gains), len(minorities), replicates, lead.sizes["clock"])
+    found = summary(runs, "case", range(len(settings)), replicates)
+    lead = found.lead.transpose("case", "replicate", "clock")
+    time = found.time.transpose("case", "replicate", "clock", "label")
+    cells = (len(gains), len(minorities))
+    dims = ("gain", "share", "replicate", "clock")
     shares = np.array(minorities) / total
     return xr.Dataset(
-        {"lead": (("gain", "share", "replicate", "clock"), lead.values.reshape(shape), lead.attrs)},
+        {
+            "lead": (dims, lead.values.reshape(*cells, *lead.shape[1:]), lead.attrs),
+            "time": ((*dims, "label"), time.values.reshape(*cells, *time.shape[1:]), time.attrs),
+        },
         coords={
             "gain": (
                 "gain",

@@ -17,7 +17,7 @@ from companion.datasets.image_pairs import ImagePair
 from companion.store.durable import stored
 from companion.studies.unet_recipes import ImageSetting, Recipe
 from companion.studies.unet_runs import by_setting, run_name, trained
-from companion.studies.unet_summaries import clocks, curves
+from companion.studies.unet_summaries import clocks, curves, ratios, share_below
 from companion.training.diffusion_draws import RunName
 
 
@@ -91,7 +91,7 @@ def summary(runs: xr.Dataset, dim: str, names: Sequence[object], replicates: int
     joined["stopped_at"] = runs.stopped_at
     joined["checked_memorised"] = (
         "condition",
-        (distance_ratio(runs.checked_distance.transpose("condition", ...).values) < THRESHOLD).mean(-1),
+        share_below(ratios(runs.checked_distance.transpose("condition", ...).values), THRESHOLD),
         {"long_name": "memorised fraction, finer sampler"},
     )
     found = by_setting(joined, dim, replicates, **{dim: list(names)})
@@ -182,7 +182,7 @@ def sheet(
         {
             "sample_picture": (dims, drawn.pictures(kept.image.transpose("step", "shown", "pixel").values)),
             "nearest_picture": (dims, drawn.pictures(drawn.train[nearest])),
-            "ratio": (("step", "shown"), distance_ratio(kept.distance.values), {"long_name": "$d_1/d_2$"}),
+            "ratio": (("step", "shown"), ratios(kept.distance.values), {"long_name": "$d_1/d_2$"}),
             "kind": (("step", "shown"), kept.sample_class.values.astype(np.int64)),
         },
         coords={"step": kept.step, "class_name": ("label", list(pair))},
@@ -270,4 +270,4 @@ def imbalance(
         share=("case", share, {"long_name": "share of the images"}),
         shown_share=("case", shown, {"long_name": "share of the batches"}),
         class_name=("label", list(pair)),
-    ).assign_attrs(total=total, root_seed=seed)
+    ).assign_attrs(total=total, samples=recipe.samples, root_seed=seed)

@@ -16,6 +16,7 @@ from companion.analysis.attribution import fit_attribution
 from companion.analysis.frechet import FeatureSpace
 from companion.analysis.statistics import wilson_band
 from companion.compute.devices import arithmetic, torch_device
+from companion.compute.seeds import generator
 from companion.compute.sweeps import Condition, sweep
 from companion.datasets.fashion_mnist import load
 from companion.models.score_model import ScoreModel
@@ -34,6 +35,7 @@ LEVELS = (136, 200, 260, 311, 370, 440, 520, 600, 680, 760, 860, 999)
 CLASSES = 2
 #: A curve that falls by less says nothing of where it falls.
 LEAST_FALL = 0.1
+_REDRAWN = 400
 
 
 @stored(device=True)
@@ -99,7 +101,8 @@ def speciation(
     Dims ``minority``, ``replicate``: ``returned`` (…, level, label) with Wilson's ``returned_low``, ``returned_high``;
     ``floor`` (…, label), its value at the highest level; ``time`` (…, label), t_S on the clock of the
     Ornstein-Uhlenbeck process, NaN where the curve falls by less than `LEAST_FALL`, 0 where it has fallen before the
-    lowest level; ``index``, the same as noise level. ``share`` (minority) is that of class 0 among the images. The runs
+    lowest level, with the 95 % interval ``time_low``, ``time_high`` of as many images drawn again at each level;
+    ``index``, the same as noise level. ``share`` (minority) is that of class 0 among the images. The runs
     are those of `unet_memorisation.imbalance`, where ``block`` divides ``replicates``. Raises ValueError for fewer
     than three levels, or levels that do not increase.
     """
@@ -124,6 +127,7 @@ def speciation(
     missing = np.isnan(returned.values)
     low, high = (np.where(missing, np.nan, ends) for ends in wilson_band(hits, rows))
     times = np.apply_along_axis(lambda curve: crossing(levels, curve), 2, returned.values)
+    spread = _spread(levels, returned.values, rows, generator(seed, "speciation interval"))
     clock = NoiseSchedule().times
     index = np.interp(times, clock, np.arange(clock.size))
     by_level = ("minority", "replicate", "level", "label")
@@ -135,6 +139,8 @@ def speciation(
             "returned_high": (by_level, high),
             "floor": (by_run, returned.values[:, :, -1], {"long_name": r"floor $\phi_\infty$"}),
             "time": (by_run, times, {"long_name": r"speciation time $t_S^c$"}),
+            "time_low": (by_run, spread[0]),
+            "time_high": (by_run, spread[1]),
             "index": (by_run, np.where(np.isnan(times), np.nan, index), {"long_name": "noise level"}),
         },
         coords={
@@ -151,6 +157,23 @@ def speciation(
         },
         attrs={"total": total, "rows": rows, "root_seed": seed},
     )
+
+
+def _spread(levels: Sequence[int], returned: Floats, rows: int, draws: np.random.Generator) -> Floats:
+    """Ends of the interval of `crossing` (2, …, label) for ``returned`` (…, level, label) of ``rows`` images each."""
+    curves = np.moveaxis(returned, -2, -1)
+    flat = curves.reshape(-1, len(levels))
+    ends = np.full((2, len(flat)), np.nan)
+    for row, curve in enumerate(flat):
+        if np.isnan(crossing(levels, curve)):
+            continue
+        redrawn = draws.binomial(rows, curve, size=(_REDRAWN, len(levels))) / rows
+        times = np.array([crossing(levels, again) for again in redrawn])
+        known = np.sort(times[~np.isnan(times)])
+        cut = round(0.025 * _REDRAWN)
+        if known.size > _REDRAWN - cut:
+            ends[:, row] = known[cut], known[-1 - cut]
+    return ends.reshape(2, *curves.shape[:-1])
 
 
 def crossing(levels: Sequence[int], returned: Floats) -> float:

@@ -42,7 +42,7 @@ def curves(runs: xr.Dataset, threshold: float = THRESHOLD) -> xr.Dataset:
     numerator and denominator are classified alike. ``median_ratio`` and ``undecided``, ``disagreement`` are (condition,
     step). Losses keep all noise levels.
     """
-    ratio = distance_ratio(runs.distance.transpose("condition", "step", "sample", "neighbour_rank").values)
+    ratio = ratios(runs.distance.transpose("condition", "step", "sample", "neighbour_rank").values)
     nearest = runs.neighbour.transpose("condition", "step", "sample", "neighbour_rank").values[..., 0]
     nearest_class = runs.neighbour_class.transpose("condition", "step", "sample").values
     sample_class = runs.sample_class.transpose("condition", "step", "sample").values
@@ -56,7 +56,7 @@ def curves(runs: xr.Dataset, threshold: float = THRESHOLD) -> xr.Dataset:
         "memorised": (by_class, counts.fraction, {"long_name": r"memorised fraction $f_{\mathrm{mem}}^c$"}),
         "memorised_low": (by_class, low),
         "memorised_high": (by_class, high),
-        "memorised_all": (by_step, (ratio < threshold).mean(-1), {"long_name": "memorised fraction"}),
+        "memorised_all": (by_step, share_below(ratio, threshold), {"long_name": "memorised fraction"}),
         "class_share": (by_class, counts.class_share, {"long_name": "share of generated samples"}),
         "coverage": (by_class, copied, {"long_name": "training images copied"}),
         "undecided": (by_step, counts.undecided, {"long_name": "undecided share"}),
@@ -65,6 +65,17 @@ def curves(runs: xr.Dataset, threshold: float = THRESHOLD) -> xr.Dataset:
     }
     kept = runs[["train_loss", "test_loss", "frechet"]]
     return kept.assign(found).assign_coords(_labels(runs))
+
+
+def ratios(distances: np.ndarray) -> np.ndarray:
+    """d_1/d_2 of ``distances`` (..., 2); NaN where a run that stopped has none."""
+    known = np.isfinite(distances).all(axis=-1, keepdims=True)
+    return np.where(known[..., 0], distance_ratio(np.where(known, distances, 1.0)), np.nan)
+
+
+def share_below(ratio: np.ndarray, threshold: float) -> np.ndarray:
+    """Share of samples (..., samples) whose ratio is below the threshold, NaN where one is missing."""
+    return np.where(np.isnan(ratio).any(axis=-1), np.nan, (ratio < threshold).mean(axis=-1))
 
 
 def _labels(runs: xr.Dataset) -> dict[str, Any]:
