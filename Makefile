@@ -42,6 +42,6 @@ install: .venv/installed
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null  # one made by another tool may lack pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "installing the locked packages into .venv ..."
-	@UV_FIND_LINKS="$(FIND_LINKS)" $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@UV_FIND_LINKS="$(FIND_LINKS)" $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@

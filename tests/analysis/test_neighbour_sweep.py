@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from companion.analysis.neighbour_sweep import joined, sweep_neighbours
 from companion.analysis.neighbours import nearest_neighbours
+from companion.compute import clusters
 
 
 def whole_numbers(count, seed):
@@ -56,15 +57,16 @@ def test_files_larger_than_a_block_are_read_block_by_block(tmp_path):
 def test_workers_change_nothing():
     queries, references = whole_numbers(120, 0), whole_numbers(500, 1)
     expected = nearest_neighbours(queries, references, 3)
-    from distributed import Client, LocalCluster
+    from distributed import LocalCluster
 
     for workers in (1, 2):
         options = {"processes": False, "threads_per_worker": 1, "dashboard_address": None}
-        with LocalCluster(n_workers=workers, **options) as started, Client(started):
+        with LocalCluster(n_workers=workers, **options) as started:
             found = sweep_neighbours(
                 queries, references, 3,
                 workers=started.scheduler_address, query_block=50, reference_block=200, small=0,
             )  # fmt: skip
+            clusters._disconnect(started.scheduler_address)
         np.testing.assert_array_equal(found, expected)
 
 

@@ -8,6 +8,7 @@ from companion.studies import mixture_runs
 from companion.studies.mixture_runs import TwinRecipe, image_moments, twin_name, twin_points, twins
 from companion.studies.unet_dials import dialled_mixture
 from companion.studies.unet_recipes import ImageSetting, Recipe
+from companion.studies.unet_summaries import curves
 from companion.theory.noise_schedule import NoiseSchedule
 
 TINY = TwinRecipe(
@@ -63,8 +64,9 @@ def test_the_time_of_the_theory_has_the_signal_to_noise_ratio_of_the_losses():
     mixture = dialled_mixture(PAIR, Recipe(), 0)
     index = mixture_runs.MIXTURE_INDICES[0]
     schedule, v = NoiseSchedule(), image_moments(PAIR, TINY).second_moment
-    wanted = (schedule.signal[index] / schedule.noise[index]) ** 2 * v
-    assert mixture.contraction**2 / mixture.noise_variance == pytest.approx(wanted, rel=2e-3)
+    ratios = (schedule.signal / schedule.noise) ** 2 * v
+    found = mixture.contraction**2 / mixture.noise_variance
+    assert np.abs(np.log(ratios / found)).argmin() == index
     # In the theory's units the classes have a mean square of one.
     both = np.array(mixture.standard_deviations) ** 2 + np.diag(mixture.gram)
     assert both.mean() == pytest.approx(1, rel=1e-12)
@@ -78,9 +80,12 @@ def test_runs_are_recorded_and_repeat(project):
     assert found.step.values.tolist() == [0, 3, 6, 12]
     assert found.first_count.values.tolist() == [5, 5, 2, 2]
     assert (found.stopped_at == -1).all()
-    for name in ("train_loss", "test_loss", "distance", "frechet"):
-        assert np.isfinite(found[name]).sum() > 0, name
-    again = mixture_runs.mixture_runs.function([PAIR.condition(1)], TINY, 3)
+    for name in ("train_loss", "test_loss", "distance"):
+        assert np.isfinite(found[name]).all(), name
+    watched = curves(found)
+    assert dict(watched.memorised.sizes) == {"condition": 4, "step": 4, "label": 2}
+    assert (watched.coverage <= np.array([[5, 7], [5, 7], [2, 7], [2, 7]])[:, None]).all()
+    again = mixture_runs.mixture_runs([PAIR.condition(1)], TINY, 3)
     np.testing.assert_array_equal(again.test_loss, found.test_loss.isel(condition=[1]))
     assert "distance" not in again
 

@@ -94,5 +94,6 @@ def test_predictions_are_compared_on_the_settings_that_all_of_them_reach():
     leads = np.array([[[[1.0], [3.0]]], [[[2.0], [np.inf]]]])
     found = closeness(leads, np.array([[1.5], [3.5]]))
     np.testing.assert_allclose(found["lead_error"][1], [[0.5], [0.5]])
+    assert found["lead_settings"][1].tolist() == [1]
     assert found["compared"][1].tolist() == [[2], [2]]
     assert found["same_order"][1].tolist() == [[2], [2]]

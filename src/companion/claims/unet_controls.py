@@ -33,6 +33,11 @@ CONTROLS = Claim(
     "each set is judged alone, too.",
     regimes=(
         Regime("5 sampler steps", "too coarse a sampler does not end on training images"),
+        Regime(
+            "5 even steps",
+            "five steps of one length in noise levels, so that the last one starts far from the images; the sampler "
+            "used here visits the lowest level before it ends",
+        ),
         Regime("near twins", "each training image has a near twin: a copy is as close to both"),
     ),
 )
@@ -46,7 +51,8 @@ def controls(data: xr.Dataset, pairs: xr.Dataset | None = None) -> Verdict:
     verdicts: dict[str, VerdictName] = {name: _judge(name, *counts) for name, counts in found.items()}
     name = _narrowest(found)
     rate, (low, high), _ = _rate(*found[name])
-    coarse, twins = _counts(data, "", FEW_STEPS, null=False), _counts(data, "twin_", EXACT_STEPS)
+    few, even = (_counts(data, prefix, FEW_STEPS, null=False) for prefix in ("", "coarse_"))
+    twins = _counts(data, "twin_", EXACT_STEPS)
     return Verdict(
         CONTROLS.id,
         judge_all(verdicts),
@@ -57,7 +63,7 @@ def controls(data: xr.Dataset, pairs: xr.Dataset | None = None) -> Verdict:
         root_seed=root_seed(data),
         regimes=tuple(
             regime.found(judge_all([_judge(part, *counts) for part, counts in each.items()]), _text(each))
-            for regime, each in zip(CONTROLS.regimes, (coarse, twins), strict=True)
+            for regime, each in zip(CONTROLS.regimes, (few, even, twins), strict=True)
         ),
         notes=(
             *failing(verdicts),

@@ -190,8 +190,8 @@ def _copies(axes: Axes, part: xr.Dataset) -> None:
     axes.set_xlabel(STEPS)
 
 
-#: Rows of the panel of distances, from the top: what is compared.
-_ROWS = ("losses", "lead: test loss", "lead: gap")
+#: Rows of the panel of distances below that of the losses: whose leads are compared.
+_ROWS = {"early_stop": "test loss", "mem_gap": "loss gap"}
 
 
 def _distances(axes: Axes, data: xr.Dataset) -> None:
@@ -218,9 +218,11 @@ def _distances(axes: Axes, data: xr.Dataset) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     low, high = axes.get_xlim()
     axes.set_xlim(low / 1.3, high * (high / low) ** 0.25)
-    axes.set_yticks(range(len(_ROWS)), _ROWS, fontsize=6)
+    settings = [int(data.lead_settings.sel(clock=clock)) for clock in SHARED_CLOCKS]
+    rows = [f"order, {_ROWS[c]}\n({n} settings)" for c, n in zip(SHARED_CLOCKS, settings, strict=True)]
+    axes.set_yticks(range(1 + len(rows)), ["losses", *rows], fontsize=6)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(_ROWS) - 0.5, -0.5)
+    axes.set_ylim(len(rows) + 0.5, -0.5)
     axes.set_xlabel("distance from theory")
 
 

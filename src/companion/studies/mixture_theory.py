@@ -111,7 +111,7 @@ def closeness(leads: ArrayLike, predicted: ArrayLike) -> dict[str, Any]:
 
     Medians over replicates enter, none where a replicate has no order. ``lead_error`` (prediction, clock): root mean
     square difference over the settings where all, theory and predictions, are finite, so that predictions are compared
-    on the same ones. ``same_order`` of ``compared`` (prediction, clock): settings where both have a sign, and agree.
+    on the same ones, ``lead_settings`` (clock) of them. ``same_order`` of ``compared`` (prediction, clock): settings where both have a sign, and agree.
     """
     given, theory = np.asarray(leads, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     middle = np.where(np.isnan(given).any(axis=1), np.nan, median(given, axis=1))
@@ -123,6 +123,7 @@ def closeness(leads: ArrayLike, predicted: ArrayLike) -> dict[str, Any]:
     agreeing = signed & (np.sign(middle) == np.sign(theory))
     axes = ("prediction", "clock")
     return {
+        "lead_settings": ("clock", shared.sum(axis=0), {"long_name": "settings that all of them reach"}),
         "lead_error": (axes, error, {"long_name": r"distance of $\log\,\tau_2/\tau_1$ from the theory"}),
         "same_order": (axes, agreeing.sum(axis=1), {"long_name": "settings in the theory's order"}),
         "compared": (axes, signed.sum(axis=1), {"long_name": "settings compared"}),

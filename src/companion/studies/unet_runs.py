@@ -1,6 +1,7 @@
 """Stored trainings of score models on pairs of image classes: the one expensive thing that all figures draw from."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,20 +39,11 @@ def score_runs(conditions: Sequence[Condition], recipe: Recipe, seed: int) -> xr
     measured later. Training images are sorted by class: those of class 0 are the first ``first_count``.
     """
     where = torch_device()
-    settings = [_setting(condition) for condition in conditions]
-    names = [
-        run_name(setting, condition["replicate"], seed)
-        for setting, condition in zip(settings, conditions, strict=True)
-    ]
-    data = load(recipe.data)
-    pairs = [setting.draw(data, recipe.side, name) for setting, name in zip(settings, names, strict=True)]
-    watched = [
-        _watched(pair, setting.everything(data, recipe.side, name), name)
-        for pair, setting, name in zip(pairs, settings, names, strict=True)
-    ]
+    drawn = drawn_runs(conditions, recipe, seed)
+    watched = [run.watched for run in drawn]
     runs = [
-        TrainingRun(pair.train, name, pair.second_moment, _law(pair, setting))
-        for pair, setting, name in zip(pairs, settings, names, strict=True)
+        TrainingRun(run.pair.train, run.watched.name, run.pair.second_moment, run.probabilities)
+        for run in drawn
     ]
     monitors: list[Monitor] = [
         LossMonitor(watched, LOSS_INDICES, recipe.loss_rows, where),
@@ -62,7 +54,7 @@ def score_runs(conditions: Sequence[Condition], recipe: Recipe, seed: int) -> xr
     final: list[Monitor] = [_Checked(checked), _weights]
     with workspace() as folder:
         found = train_score_model(
-            recipe.training, runs, monitors, final=final, folder=folder, label=_label(settings, names)
+            recipe.training, runs, monitors, final=final, folder=folder, label=_label(drawn)
         )
     return found.rename(run="condition").assign_coords(_coordinates())
 
@@ -72,26 +64,43 @@ def run_name(setting: ImageSetting, replicate: int, seed: int) -> RunName:
     return RunName(seed, (*setting.name, replicate))
 
 
-def _setting(condition: Condition) -> ImageSetting:
-    return ImageSetting(**{name: value for name, value in condition.items() if name != "replicate"})
+@dataclass(frozen=True, eq=False)
+class DrawnRun:
+    """A condition with the images that it stands for, and what they are measured with."""
+
+    setting: ImageSetting
+    pair: ImagePair
+    watched: WatchedRun
+
+    @property
+    def probabilities(self) -> np.ndarray | None:
+        """Law of the images in batches; None where all are drawn alike."""
+        if not self.setting.first_share:
+            return None
+        return exposure_weights(
+            self.pair.train_labels, (self.setting.first_share, 1 - self.setting.first_share)
+        )
 
 
-def _law(pair: ImagePair, setting: ImageSetting) -> np.ndarray | None:
-    if not setting.first_share:
-        return None
-    return exposure_weights(pair.train_labels, (setting.first_share, 1 - setting.first_share))
-
-
-def _watched(pair: ImagePair, everything: ImagePair, name: RunName) -> WatchedRun:
-    return WatchedRun(
-        name=name,
-        train=pair.train,
-        train_labels=pair.train_labels,
-        test=pair.test,
-        test_labels=pair.test_labels,
-        attribution=fit_attribution(everything.train, everything.train_labels),
-        space=FeatureSpace.fit(everything.train, min(FEATURE_SPACE, len(everything.train) - 1)),
-    )
+def drawn_runs(conditions: Sequence[Condition], recipe: Recipe, seed: int) -> list[DrawnRun]:
+    """Draw the images of each condition and fit their rulers, the same whenever it is done."""
+    data, found = load(recipe.data), []
+    for condition in conditions:
+        setting = ImageSetting(**{name: value for name, value in condition.items() if name != "replicate"})
+        name = run_name(setting, condition["replicate"], seed)
+        pair = setting.draw(data, recipe.side, name)
+        everything = setting.everything(data, recipe.side, name)
+        watched = WatchedRun(
+            name=name,
+            train=pair.train,
+            train_labels=pair.train_labels,
+            test=pair.test,
+            test_labels=pair.test_labels,
+            attribution=fit_attribution(everything.train, everything.train_labels),
+            space=FeatureSpace.fit(everything.train, min(FEATURE_SPACE, len(everything.train) - 1)),
+        )
+        found.append(DrawnRun(setting, pair, watched))
+    return found
 
 
 class _Checked:
@@ -105,11 +114,11 @@ class _Checked:
         return {"checked_distance": found["distance"]}
 
 
-def _label(settings: Sequence[ImageSetting], names: Sequence[RunName]) -> str:
-    first = settings[0]
+def _label(drawn: Sequence[DrawnRun]) -> str:
+    first = drawn[0].setting
     what = f"{first.first}/{first.second}" if first.second else f"{first.first}, dialled"
     counts = f"{first.first_count} + {first.second_count}"
-    return f"U-Net, {what}, {counts}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+    return f"U-Net, {what}, {counts}" + (f" and {len(drawn) - 1} more" if len(drawn) > 1 else "")
 
 
 def _weights(snapshot: Snapshot) -> Record:

@@ -12,22 +12,19 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from companion.analysis.attribution import fit_attribution
-from companion.analysis.frechet import FeatureSpace
 from companion.analysis.statistics import wilson_band
 from companion.compute.devices import arithmetic, torch_device
 from companion.compute.seeds import generator
 from companion.compute.sweeps import Condition, sweep
-from companion.datasets.fashion_mnist import load
 from companion.models.score_model import ScoreModel
 from companion.store.durable import stored
 from companion.studies.unet_memorisation import pair_setting
-from companion.studies.unet_recipes import ImageSetting, Recipe
-from companion.studies.unet_runs import by_setting, run_name, score_runs, trained
+from companion.studies.unet_recipes import Recipe
+from companion.studies.unet_runs import by_setting, drawn_runs, score_runs, trained
 from companion.theory.noise_schedule import NoiseSchedule
 from companion.theory.speciation import sampled_crossing
 from companion.training.diffusion import Snapshot
-from companion.training.diffusion_monitors import SpeciationMonitor, WatchedRun
+from companion.training.diffusion_monitors import SpeciationMonitor
 
 Floats = NDArray[np.float64]
 
@@ -48,25 +45,8 @@ def returns(
     """
     where = torch_device()
     trained_runs = score_runs(conditions=conditions, recipe=recipe, seed=seed)
-    data = load(recipe.data)
-    watched, moments = [], []
-    for condition in conditions:
-        setting = ImageSetting(**{name: value for name, value in condition.items() if name != "replicate"})
-        name = run_name(setting, condition["replicate"], seed)
-        pair = setting.draw(data, recipe.side, name)
-        everything = setting.everything(data, recipe.side, name)
-        moments.append(pair.second_moment)
-        watched.append(
-            WatchedRun(
-                name=name,
-                train=pair.train,
-                train_labels=pair.train_labels,
-                test=pair.test,
-                test_labels=pair.test_labels,
-                attribution=fit_attribution(everything.train, everything.train_labels),
-                space=FeatureSpace.fit(everything.train, 2),
-            )
-        )
+    drawn = drawn_runs(conditions, recipe, seed)
+    watched, moments = [run.watched for run in drawn], [run.pair.second_moment for run in drawn]
     spec = recipe.training
     weights = trained_runs.weights.transpose("condition", "weight").values
     stopped = ~np.isfinite(weights).all(axis=1) | (trained_runs.stopped_at.values >= 0)

@@ -69,8 +69,9 @@ def curves(runs: xr.Dataset, threshold: float = THRESHOLD) -> xr.Dataset:
 
 def ratios(distances: np.ndarray) -> np.ndarray:
     """d_1/d_2 of ``distances`` (..., 2); NaN where a run that stopped has none."""
-    known = np.isfinite(distances).all(axis=-1, keepdims=True)
-    return np.where(known[..., 0], distance_ratio(np.where(known, distances, 1.0)), np.nan)
+    known = np.isfinite(distances).all(axis=-1)
+    filled = np.where(np.isfinite(distances), distances, 1.0)
+    return np.where(known, distance_ratio(filled), np.nan)
 
 
 def share_below(ratio: np.ndarray, threshold: float) -> np.ndarray:
