@@ -79,22 +79,9 @@ def variance_dial(
     random-features model on the mixture of the dialled classes' variances and centroids.
     """
     settings = variance_settings(category, gains, count)
-    runs = trained(settings, recipe, replicates, seed, block=block)
-    found = summary(runs, "gain", list(map(float, gains)), replicates)
+    found = _dialled(settings, "gain", gains, recipe, replicates, seed, block)
     found.coords["gain"].attrs["long_name"] = r"gain $g$, ratio of standard deviations"
-    fine = np.geomspace(min([*gains, 0.6]), max([*gains, 1.6]), 25)
-    theory = [
-        predicted_lead(dialled_mixture(settings[0].changed(gain=float(gain)), recipe, seed)) for gain in fine
-    ]
-    return (
-        found.assign(theory_lead=(("theory_gain", "clock_of_theory"), np.array(theory)))
-        .assign_coords(
-            theory_gain=fine,
-            clock_of_theory=list(THEORY_CLOCKS),
-            class_name=("label", ["dialled", "as it is"]),
-        )
-        .assign_attrs(root_seed=seed)
-    )
+    return found.assign_coords(class_name=("label", ["dialled", "as it is"]))
 
 
 @stored
@@ -113,21 +100,37 @@ def centroid_dial(
     Otherwise as `variance_dial`; directions are orthogonal. 1 is the same exact null.
     """
     settings = centroid_settings(category, norm_ratios, count)
-    runs = trained(settings, recipe, replicates, seed, block=block)
-    found = summary(runs, "norm_ratio", list(map(float, norm_ratios)), replicates)
+    found = _dialled(settings, "norm_ratio", norm_ratios, recipe, replicates, seed, block)
     found.coords["norm_ratio"].attrs["long_name"] = "ratio of centroid norms"
-    fine = np.geomspace(min([*norm_ratios, 0.6]), max([*norm_ratios, 1.6]), 25)
+    return found.rename(theory_gain="theory_ratio").assign_coords(class_name=("label", ["moved", "as it is"]))
+
+
+def _dialled(
+    settings: Sequence[ImageSetting],
+    name: str,
+    values: Sequence[float],
+    recipe: Recipe,
+    replicates: int,
+    seed: int,
+    block: int,
+) -> xr.Dataset:
+    """Runs of a dial along ``name``, and the theory's contrast on a finer grid ``theory_gain``."""
+    runs = trained(settings, recipe, replicates, seed, block=block)
+    found = summary(runs, name, list(map(float, values)), replicates)
+    fine = np.geomspace(min([*values, 0.6]), max([*values, 1.6]), 25)
     theory = [
-        predicted_lead(dialled_mixture(settings[0].changed(norm_ratio=float(ratio)), recipe, seed))
-        for ratio in fine
+        predicted_lead(dialled_mixture(settings[0].changed(**{name: float(value)}), recipe, seed))
+        for value in fine
     ]
     return (
-        found.assign(theory_lead=(("theory_ratio", "clock_of_theory"), np.array(theory)))
-        .assign_coords(
-            theory_ratio=fine,
-            clock_of_theory=list(THEORY_CLOCKS),
-            class_name=("label", ["moved", "as it is"]),
+        found.assign(
+            theory_lead=(
+                ("theory_gain", "clock_of_theory"),
+                np.array(theory),
+                {"long_name": "lead by the theory"},
+            )
         )
+        .assign_coords(theory_gain=fine, clock_of_theory=list(THEORY_CLOCKS))
         .assign_attrs(root_seed=seed)
     )
 

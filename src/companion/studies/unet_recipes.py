@@ -7,28 +7,24 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from companion.compute.devices import Precision
 from companion.datasets.fashion_mnist import Data, FashionMNIST, class_number
 from companion.datasets.image_dials import BASE_NORM, dialled_pair
 from companion.datasets.image_pairs import Centring, ImagePair, draw_pair
-from companion.models.score_model import Prediction
 from companion.models.unet import UNetSpec
-from companion.training.diffusion_draws import IndexLaw, RunName
-from companion.training.diffusion_recipe import DiffusionSpec, log_spaced_steps
+from companion.training.diffusion_draws import RunName
+from companion.training.diffusion_recipe import DiffusionSpec, Optimisation, log_spaced_steps
 
 #: Noise levels whose losses are stored: t_OU = .01, .1 and .5 among them.
 LOSS_INDICES = (40, 50, 136, 150, 311, 500, 800)
 
 
-class Recipe(BaseModel):
+class Recipe(Optimisation):
     """What all runs of a sweep share: data, network, optimiser, and how they are watched.
 
     ``samples`` are generated from fixed latents with ``sampler_steps`` steps at each of about ``checkpoints`` steps
     from ``first_checkpoint`` to ``steps``; ``check_steps`` steps are used once more at the end. ``loss_rows`` noisy
     images of each class give the losses, ``feature_rows`` held-out ones hidden features; ``shown`` samples are kept.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Data = "embedded"
     side: Literal[16, 28] = 16
@@ -41,14 +37,6 @@ class Recipe(BaseModel):
     steps: int = Field(default=1500, ge=1)
     first_checkpoint: int = Field(default=75, ge=1)
     checkpoints: int = Field(default=12, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    prediction: Prediction = "preconditioned"
-    index_law: IndexLaw = "quadratic"
-    averaging: float = Field(default=10.0, ge=0)
-    flips: bool = False
-    precision: Precision = "float32"
-    compile: bool = False
     samples: int = Field(default=256, ge=30)
     sampler_steps: int = Field(default=25, ge=1)
     check_steps: int = Field(default=50, ge=1)
@@ -73,14 +61,7 @@ class Recipe(BaseModel):
             checkpoints=log_spaced_steps(
                 min(self.first_checkpoint, self.steps), self.steps, self.checkpoints
             ),
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            prediction=self.prediction,
-            index_law=self.index_law,
-            averaging=self.averaging,
-            flips=self.flips,
-            precision=self.precision,
-            compile=self.compile,
+            **self.optimisation,
         )
 
     def changed(self, **fields: Any) -> "Recipe":

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +15,15 @@ from companion.models.unet import UNetSpec
 from companion.training.diffusion_draws import IndexLaw, RunName
 
 
-class DiffusionSpec(BaseModel):
-    """How a score model is trained; the same for all runs of a stack.
+class Optimisation(BaseModel):
+    """How weights are moved and which of them are watched.
 
     ``averaging`` is the power of the averaged weights that are watched: their horizon is 1/averaging of the elapsed
-    steps (rate averaging/(step + 1)); 0 watches the weights themselves. ``checkpoints`` are the steps at which
-    monitors look, the last of them ends the training.
+    steps (rate averaging/(step + 1)); 0 watches the weights themselves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: UNetSpec | ScoreMLPSpec
-    checkpoints: tuple[int, ...] = Field(min_length=1)
     batch_size: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     prediction: Prediction = "preconditioned"
@@ -34,6 +32,21 @@ class DiffusionSpec(BaseModel):
     flips: bool = False
     precision: Precision = "float32"
     compile: bool = False
+
+    @property
+    def optimisation(self) -> dict[str, Any]:
+        """These fields alone, by name."""
+        return {name: getattr(self, name) for name in Optimisation.model_fields}
+
+
+class DiffusionSpec(Optimisation):
+    """How a score model is trained; the same for all runs of a stack.
+
+    ``checkpoints`` are the steps at which monitors look; the last of them ends the training.
+    """
+
+    network: UNetSpec | ScoreMLPSpec
+    checkpoints: tuple[int, ...] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
