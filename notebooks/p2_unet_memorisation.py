@@ -43,7 +43,7 @@ from companion.studies import image_geometry, unet_controls
 from companion.studies import unet_memorisation as study
 from companion.studies import unet_representations as representation_study
 from companion.studies import unet_survival as survival_study
-from companion.studies.unet_recipes import Recipe
+from companion.studies.unet_recipes import Recipe, named_pairs
 
 # %% tags=["parameters"]
 profile: Profile = "laptop"  # parameter file that these values come from
@@ -88,7 +88,7 @@ recipe = Recipe(
     sampler_steps=sampler_steps,
     shown=8,
 )
-chosen = study.named_pairs([*pairs, null_pair])
+chosen = named_pairs([*pairs, null_pair])
 main = chosen[0]
 runs = {"replicates": replicates, "seed": CONFIRMATORY_ROOT, "block": block}
 run

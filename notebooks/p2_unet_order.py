@@ -45,7 +45,7 @@ from companion.settings.types import (
 from companion.studies import mixture_twin, unet_dials, unet_runs
 from companion.studies import unet_memorisation as study
 from companion.studies import unet_speciation as speciation_study
-from companion.studies.unet_recipes import Recipe
+from companion.studies.unet_recipes import Recipe, named_pairs
 
 # %% tags=["parameters"]
 profile: Profile = "laptop"  # parameter file that these values come from
@@ -82,14 +82,16 @@ map_gains: Positives = [0.7, 1.4]  # gains of the map of order
 map_minorities: Counts = [16]  # images of the dialled half in that map, among total
 sizes: Counts = [8, 16, 32]  # images of each class against which clocks are measured
 speciation_rows: Count = 128  # noised images of each class and level
-twin_dimension: Count = 64  # d of the Gaussian twin
-twin_points: Count = 128  # its training points
+twin_dimension: Count = 32  # d of the Gaussian twin
+twin_points: Count = 64  # its training points
 twin_width: Count = 256  # units of its network
-twin_steps: Count = 600  # steps of its curves
-twin_grid_steps: Count = 200  # steps of its contrasts
+twin_steps: Count = 2000  # steps of its curves
+twin_grid_steps: Count = 500  # steps of its contrasts
 twin_replicates: Count = 2  # its draws
+twin_samples: Count = 128  # generated at each of its checkpoints
 twin_gains: Positives = [0.7, 1.0, 1.4]  # its ratios of standard deviations
-twin_minorities: Counts = [64, 16]  # its points of the first class
+twin_minorities: Counts = [32, 16, 8]  # its points of the first class
+twin_centrings: Texts = ["pair", "balanced"]  # origins of its Gram matrices
 
 # %%
 run = companion.session.here("p2_unet_order", locals())
@@ -110,9 +112,8 @@ recipe = Recipe(
     shown=8,
 )
 grid = recipe.changed(steps=grid_steps)
-chosen, raw = study.named_pairs([*pairs, null_pair]), study.named_pairs(raw_pairs)
-main = chosen[0]
-runs = {"replicates": replicates, "seed": CONFIRMATORY_ROOT, "block": block}
+chosen, raw = named_pairs([*pairs, null_pair]), named_pairs(raw_pairs)
+main, runs = chosen[0], {"replicates": replicates, "seed": CONFIRMATORY_ROOT, "block": block}
 run
 
 # %% [markdown]
@@ -161,6 +162,8 @@ order = unet_dials.order_map(dial_class, map_gains, map_minorities, total, grid,
 mapped = imbalance_figures.with_order(cut, order)
 save("p2unet_u7_imbalance", imbalance_figures.imbalance, mapped, sources=[order])
 save("p2unet_u8_shares", imbalance_figures.class_shares, as_drawn(cut))
+
+# %% tags=["p2unet_u7_imbalance"]
 controlled = study.natural_pairs(chosen, count, recipe, **runs)
 record(imbalance_claims.imbalance_shifts(cut, controlled), imbalance_claims.IMBALANCE_SHIFTS)
 
@@ -192,7 +195,7 @@ record(size_claims.linear_in_n(measured, beside), size_claims.LINEAR_IN_N)
 
 # %% tags=["p2unet_u12_mixture_twin"]
 twin_recipe = mixture_twin.TwinRecipe(
-    data=data, side=side, dimension=twin_dimension, width=twin_width, steps=twin_steps, samples=samples
+    data=data, side=side, dimension=twin_dimension, width=twin_width, steps=twin_steps, samples=twin_samples
 )
 twin = mixture_twin.mixture_twin(
     main,
@@ -200,7 +203,7 @@ twin = mixture_twin.mixture_twin(
     twin_points,
     twin_gains,
     twin_minorities,
-    ["pair", "balanced"],
+    twin_centrings,
     twin_recipe,
     twin_grid_steps,
     twin_replicates,

@@ -128,7 +128,7 @@ def test_products_of_codes_are_exact(int8):
     extreme[2, ::2] = -127
     others = torch.cat([extreme, torch.randint(-127, 128, (40, 1024), dtype=torch.int8)])
     products = Products(others, int8=int8)
-    out = products.into(torch.empty(3, 30, dtype=torch.int32), products.prepared(extreme), 2)
+    out = products(products.prepared(extreme), 2, 32)
     assert torch.equal(out.long(), extreme.long() @ others[2:32].long().T)
 
 

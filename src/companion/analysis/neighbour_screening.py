@@ -202,12 +202,10 @@ class Products:
         self.values = values if self.int8 else values.float()
 
     def prepared(self, queries: torch.Tensor) -> torch.Tensor:
-        """Query codes as ``into`` wants them."""
+        """Query codes as a call wants them."""
         return queries if self.int8 else queries.float()
 
-    def into(self, out: torch.Tensor, queries: torch.Tensor, start: int) -> torch.Tensor:
-        """Write the products (b, c) of prepared queries with the references from ``start`` on, and return them."""
-        other = self.values[start : start + out.shape[1]].T
-        if self.int8:
-            return _int8_product(queries, other, out=out)
-        return out.copy_(queries @ other)
+    def __call__(self, queries: torch.Tensor, start: int, stop: int) -> torch.Tensor:
+        """Products (b, stop - start) of prepared queries with the references from ``start`` to ``stop``."""
+        other = self.values[start:stop].T
+        return _int8_product(queries, other) if self.int8 else (queries @ other).int()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -22,8 +23,8 @@ from companion.compute.seeds import generator
 
 #: Queries and references per product: 2 MB of int32, near enough to a core.
 QUERY_BLOCK, TILE = 512, 1024
-#: One reference of so many is in the sample that gives the first reach.
-_SAMPLED = 8
+#: One reference of so many is in the sample that gives the first reach, up to a number whose products can be kept.
+_SAMPLED, _LARGEST_SAMPLE = 8, 8 * TILE
 #: A row is closed, and left to another method, when larger shares of the references pass or are measured.
 _LARGEST_PASSED, _LARGEST_MEASURED = 0.5, 0.2
 #: ⌊|X|²/2⌋ of a reference whose code is not trusted: it survives every bound.
@@ -167,7 +168,7 @@ def prepare(coarse: Quantiser, references: torch.Tensor, fine: Quantiser | None 
     codes = coarse.encode(references)
     radii = codes.radii.cpu().numpy()
     shuffled = generator(0, "neighbour_search", count).permutation(count)
-    sampled = min(count, -(-count // (_SAMPLED * TILE)) * TILE)
+    sampled = min(count, -(-count // (_SAMPLED * TILE)) * TILE, max(TILE, _LARGEST_SAMPLE // TILE * TILE))
     rest = shuffled[sampled:]
     order = np.concatenate([shuffled[:sampled], rest[np.argsort(radii[rest], kind="stable")]])
     second = None if fine is None else _layer(fine, fine.encode(references), order)
@@ -210,10 +211,11 @@ class Searcher:
         radii = codes.radii.numpy()
         counts[:] = np.where(np.isfinite(radii), 0, -1)[:, None]
         values, halves = self.products.prepared(codes.values), coarse.halves.numpy()
-        buffer = torch.empty(rows * TILE, dtype=torch.int32)
         best = np.full((rows, min(distances.shape[1] + 2, prepared.sampled)), -(1 << 31), dtype=np.int32)
         columns = np.full(best.shape, -1, dtype=np.int64)
-        for start, stop, product in self._tiles(values, buffer, prepared.sampled):
+        # Kept for the scan: what was multiplied once need not be again.
+        kept = list(self._tiles(values, 0, prepared.sampled))
+        for start, stop, product in kept:
             _choose(product, halves[start:stop], start, best, columns)
         chosen = np.where(columns < 0, -1, self._order[columns])
         refine(exact, self.references, np.arange(rows), chosen, distances, indices)
@@ -226,7 +228,8 @@ class Searcher:
         queries_of = (codes.squares.numpy(), radii)
         fine_queries = (finer.values.numpy(), finer.squares.numpy(), finer.radii.numpy())
         empty = (np.empty((0, 0), np.int8), halves[:0], 0.0, 1.0)
-        for tile, (start, stop, product) in enumerate(self._tiles(values, buffer, prepared.size)):
+        others = self._tiles(values, prepared.sampled, prepared.size)
+        for tile, (start, stop, product) in enumerate(chain(kept, others)):
             part = slice(start, stop)
             this = (halves[part], self._order[part], float(coarse.radii[tile]), coarse.quantiser.step)
             finer_tile = empty
@@ -238,14 +241,11 @@ class Searcher:
                 product, this, finer_tile, queries_of, fine_queries, exact, self.references, limits, lists
             )  # fmt: skip
 
-    def _tiles(
-        self, values: torch.Tensor, buffer: torch.Tensor, stop: int
-    ) -> Iterator[tuple[int, int, np.ndarray]]:
-        count = values.shape[0]
-        for start in range(0, stop, TILE):
-            end = min(start + TILE, stop)
-            out = buffer[: count * (end - start)].view(count, end - start)
-            yield start, end, self.products.into(out, values, start).numpy()
+    def _tiles(self, values: torch.Tensor, begin: int, end: int) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Products (b, ≤ TILE) with the references from ``begin``, a multiple of TILE, to ``end``."""
+        for start in range(begin, end, TILE):
+            stop = min(start + TILE, end)
+            yield start, stop, self.products(values, start, stop).numpy()
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from companion.session.progress import progress
 #: Multiply-adds below which everything is one call in this process.
 SMALL = 1e10
 _QUERY_BLOCK = 4096
-#: Bytes of a block of references, unless given.
-_REFERENCE_BYTES = 1 << 30
+#: Bytes for a block of references and all that is made of it, unless given.
+_MEMORY = 4 << 30
 
 
 class Rows(Protocol):
@@ -55,13 +55,14 @@ def sweep_neighbours(
     workers: str = "inline",
     query_block: int = _QUERY_BLOCK,
     reference_block: int | None = None,
+    memory: float = _MEMORY,
     small: float = SMALL,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances (n, k) float64 and indices (n, k) int64 of the nearest references, as `nearest_neighbours`.
 
     ``workers``: ``inline``, ``local`` or the address of a Dask scheduler; work below ``small`` multiply-adds is
-    always done here. In memory at a time: one block of references (1 GiB unless ``reference_block`` rows
-    are asked for; beside it about a third more of codes), a few blocks of queries, and the result.
+    always done here. In memory at a time: one block of references and its codes (as many rows as fit into
+    ``memory`` bytes, or ``reference_block`` rows), a few blocks of queries, and the result.
 
     Raises what `nearest_neighbours` raises; rows in messages count from the start of their block, whose first row
     is named.
@@ -71,7 +72,8 @@ def sweep_neighbours(
     for name, block in (("query_block", query_block), ("reference_block", reference_block)):
         if block is not None and block < 1:
             raise ValueError(f"{name}: given {block}; allowed: at least 1")
-    step = reference_block or max(1, _REFERENCE_BYTES // (4 * dimension))
+    # Numbers may become float64, and codes in float32 are the largest thing beside them.
+    step = reference_block or max(1, int(memory / (16 * dimension)))
     where = InlineCluster() if float(count) * total * dimension < small else cluster(workers)
     found = np.full((count, k), np.inf), np.full((count, k), np.iinfo(np.int64).max)
     blocks = -(-count // query_block) * -(-total // step)

@@ -120,7 +120,8 @@ class Reference:
         work = float(rows.shape[0]) * count * dimension
         threads = threads or torch.get_num_threads()
         if _device(device, work) == "cuda":
-            return self._search_on("cuda", tensor_of(rows), k, threads)
+            there = isinstance(queries, torch.Tensor) and queries.is_cuda and queries.dtype == torch.float32
+            return self._search_on("cuda", queries if there else tensor_of(rows), k, threads)
         if work < _LONG:
             return self._search(rows, k, threads, lambda _: None)
         with progress("nearest neighbours", rows.shape[0], "queries") as advance:

@@ -229,12 +229,20 @@ def log_ratio(times_a: ArrayLike, times_b: ArrayLike) -> np.ndarray:
 
 
 def median(values: ArrayLike, axis: int = -1) -> np.ndarray:
-    """Median that knows infinite values: between -inf and inf lies 0, between a number and inf lies inf."""
-    ordered = np.sort(np.asarray(values, dtype=float), axis=axis)
+    """Median that knows infinite values: between -inf and inf lies 0, between a number and inf lies inf.
+
+    NaN where a value is missing.
+
+    >>> median([[1.0, 1.0, np.inf], [1.0, 1.0, np.nan]]).tolist()
+    [1.0, nan]
+    """
+    given = np.asarray(values, dtype=float)
+    ordered = np.sort(given, axis=axis)
     size = ordered.shape[axis]
     low, high = ordered.take((size - 1) // 2, axis=axis), ordered.take(size // 2, axis=axis)
     opposite = np.isinf(low) & np.isinf(high) & (low != high)
-    return np.where(opposite, 0.0, (np.where(opposite, 0.0, low) + np.where(opposite, 0.0, high)) / 2)
+    middle = np.where(opposite, 0.0, (np.where(opposite, 0.0, low) + np.where(opposite, 0.0, high)) / 2)
+    return np.where(np.isnan(given).any(axis=axis), np.nan, middle)
 
 
 @dataclass(frozen=True)

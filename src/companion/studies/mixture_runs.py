@@ -11,26 +11,30 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from companion.analysis.attribution import fit_attribution
 from companion.analysis.frechet import FeatureSpace
-from companion.compute.devices import Precision, torch_device
+from companion.compute.devices import torch_device
 from companion.compute.sweeps import Condition, sweep
 from companion.datasets.fashion_mnist import Data, load
 from companion.datasets.gaussian_mixture import centroids_from_gram, sample
 from companion.datasets.image_pairs import ImagePair
 from companion.models.score_mlp import ScoreMLPSpec
-from companion.models.score_model import Prediction
 from companion.store.durable import stored, workspace
 from companion.studies.unet_recipes import ImageSetting
 from companion.studies.unet_runs import run_name
 from companion.studies.unet_summaries import PRIMARY_INDEX
 from companion.theory.mixtures import Mixture
 from companion.training.diffusion import Monitor, train_score_model
-from companion.training.diffusion_draws import IndexLaw, RunName
+from companion.training.diffusion_draws import RunName
 from companion.training.diffusion_monitors import LossMonitor, SampleMonitor, WatchedRun
-from companion.training.diffusion_recipe import DiffusionSpec, TrainingRun, log_spaced_steps
+from companion.training.diffusion_recipe import (
+    DiffusionSpec,
+    Optimisation,
+    TrainingRun,
+    log_spaced_steps,
+)
 
 #: Noise levels whose losses are stored: t_OU = .1, that of the theory.
 MIXTURE_INDICES = (PRIMARY_INDEX,)
@@ -38,15 +42,13 @@ MIXTURE_INDICES = (PRIMARY_INDEX,)
 CLASSES = 2
 
 
-class TwinRecipe(BaseModel):
+class TwinRecipe(Optimisation):
     """What all runs of the twin share: where the mixtures come from, network, optimiser, and how they are watched.
 
     ``data`` and ``side`` are the images whose variances and Gram matrices are taken; points have ``dimension``
     coordinates. ``samples`` are generated at every checkpoint, none if 0. Of each class ``held_out`` fresh points are
     the test set, and ``ruler`` more fit the classifier and the coordinates of the Fréchet distance.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Data = "embedded"
     side: Literal[16, 28] = 16
@@ -56,12 +58,6 @@ class TwinRecipe(BaseModel):
     steps: int = Field(default=2000, ge=1)
     first_checkpoint: int = Field(default=10, ge=1)
     checkpoints: int = Field(default=16, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    prediction: Prediction = "preconditioned"
-    index_law: IndexLaw = "quadratic"
-    averaging: float = Field(default=10.0, ge=0)
-    precision: Precision = "float32"
     samples: int = Field(default=0, ge=0)
     sampler_steps: int = Field(default=25, ge=1)
     loss_rows: int = Field(default=256, ge=2)
@@ -76,12 +72,7 @@ class TwinRecipe(BaseModel):
             checkpoints=log_spaced_steps(
                 min(self.first_checkpoint, self.steps), self.steps, self.checkpoints
             ),
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            prediction=self.prediction,
-            index_law=self.index_law,
-            averaging=self.averaging,
-            precision=self.precision,
+            **self.optimisation,
         )
 
     def changed(self, **fields: Any) -> "TwinRecipe":

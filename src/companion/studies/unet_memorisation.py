@@ -12,30 +12,13 @@ from companion.analysis.memorisation import THRESHOLD, distance_ratio
 from companion.analysis.neighbours import nearest_neighbours
 from companion.analysis.statistics import log_ratio
 from companion.analysis.twins import twin_flags
-from companion.datasets.fashion_mnist import CLASS_NAMES, class_number, load
+from companion.datasets.fashion_mnist import load
 from companion.datasets.image_pairs import ImagePair
 from companion.store.durable import stored
 from companion.studies.unet_recipes import ImageSetting, Recipe
 from companion.studies.unet_runs import by_setting, run_name, trained
 from companion.studies.unet_summaries import clocks, curves, ratios, share_below
 from companion.training.diffusion_draws import RunName
-
-
-def named_pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of classes from texts, with the classes' published names.
-
-    Raises ValueError, with the ten names, for what is no pair.
-
-    >>> named_pairs(["bag/trouser"])
-    [('Bag', 'Trouser')]
-    """
-    pairs = []
-    for text in texts:
-        names = [CLASS_NAMES[class_number(name.strip())] for name in text.split("/")]
-        if len(names) != 2 or names[0] == names[1]:
-            raise ValueError(f"pair {text!r} given; allowed are two classes such as 'Bag/Trouser'")
-        pairs.append((names[0], names[1]))
-    return pairs
 
 
 def name_of(pair: Sequence[str]) -> str:

@@ -3,11 +3,12 @@
 The paper's classes, counts, widths and optimiser are not in the text that we could read: every setting is ours.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from companion.datasets.fashion_mnist import Data, FashionMNIST, class_number
+from companion.datasets.fashion_mnist import CLASS_NAMES, Data, FashionMNIST, class_number
 from companion.datasets.image_dials import BASE_NORM, dialled_pair
 from companion.datasets.image_pairs import Centring, ImagePair, draw_pair
 from companion.models.unet import UNetSpec
@@ -137,3 +138,20 @@ class ImageSetting(BaseModel):
             side=side,
             generator=generator,
         )
+
+
+def named_pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of classes from texts, with the classes' published names.
+
+    Raises ValueError, with the ten names, for what is no pair.
+
+    >>> named_pairs(["bag/trouser"])
+    [('Bag', 'Trouser')]
+    """
+    pairs = []
+    for text in texts:
+        names = [CLASS_NAMES[class_number(name.strip())] for name in text.split("/")]
+        if len(names) != 2 or names[0] == names[1]:
+            raise ValueError(f"pair {text!r} given; allowed are two classes such as 'Bag/Trouser'")
+        pairs.append((names[0], names[1]))
+    return pairs
