@@ -143,7 +143,8 @@ def test_rare_giants_do_not_spoil_the_codes_of_the_others():
     references = drawn(2000, 50, 0, "plain")
     references[7] *= 1e6
     prepared = prepare(screen_quantiser(centring(references), references), references)
-    assert np.median(prepared.coarse.radii) < 0.1  # of lengths about 7
+    # Their coordinates reach 4; a range of 1.5 times that in 127 steps, rounded, costs 0.1 in 50 coordinates.
+    assert prepared.coarse.radii.max() < 0.15
     lists = lists_of(20, 2)
     Searcher(prepared, references.numpy()).block(drawn(20, 50, 1, "plain"), *lists)
     assert (lists[2][:, 1] >= 0).all() and lists[2][:, 1].mean() < 20

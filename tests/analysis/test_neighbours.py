@@ -209,6 +209,7 @@ def test_blocks_and_threads_and_arithmetic_change_nothing(monkeypatch):
     for method in ("screen", "filter"):
         for block, tile, threads, int8 in layouts:
             monkeypatch.setattr(neighbours, "QUERY_BLOCK", block)
+            monkeypatch.setattr(neighbours, "_THREAD_WORTH", 1.0)
             monkeypatch.setattr(neighbour_search, "TILE", tile)
             if not int8:  # products of codes in float32, as where there are no int8 instructions
                 monkeypatch.setattr("companion.analysis.neighbour_screening.int8_products", lambda: False)

@@ -141,7 +141,7 @@ class DeviceSearcher:
         """Least product (b,) int32 of what may lie within the reach."""
         scale = self.quantiser.embedding.scale
         allowed = (reach * scale * (1 + SLACK) + radii + self.radius) / self.quantiser.step
-        least = torch.ceil(0.5 * (squares.double() - allowed * allowed * (1 + SLACK))) + self.usual
+        least = torch.ceil(0.5 * (squares.double() - allowed * allowed * (1 + SLACK)) - 1e-6) + self.usual
         return least.nan_to_num(nan=-math.inf).clamp(-(2.0**31), 2.0**31 - 1).int()
 
     def _survivors(

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import torch
 
-from companion.analysis.neighbour_refinement import limit_of, offer, refine, squared_distance
+from companion.analysis.neighbour_refinement import SLACK, limit_of, offer, refine, squared_distance
 from companion.analysis.neighbour_rows import tensor_of
 from companion.compute.compiled import compiled
 
@@ -48,7 +48,8 @@ def _scan(products, halves, start, lengths, largest, scale, queries, references,
             continue
         doubt = error * (lengths[i] + largest) ** 2
         square = lengths[i] * lengths[i]
-        least = 0.5 * (square - limit_of(distances[i]) * scale * scale - doubt)
+        reach = distances[i, -1] * scale
+        least = 0.5 * (square - reach * reach * (1.0 + SLACK) - doubt)
         for j in range(halves.size):
             if products[i, j] - halves[j] < least:  # false for NaN
                 continue
@@ -57,7 +58,8 @@ def _scan(products, halves, start, lengths, largest, scale, queries, references,
             squared = squared_distance(queries, i, references, start + j, limit)
             if squared <= limit:
                 offer(distances[i], indices[i], math.sqrt(squared), start + j)
-                least = 0.5 * (square - limit_of(distances[i]) * scale * scale - doubt)
+                reach = distances[i, -1] * scale
+                least = 0.5 * (square - reach * reach * (1.0 + SLACK) - doubt)
         if counts[i, 1] > most:
             counts[i, 1] = -1
 

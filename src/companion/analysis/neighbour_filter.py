@@ -17,10 +17,11 @@ import torch
 from scipy.fft import dct
 
 from companion.analysis.neighbour_screening import TINY, UNIT, Centring, gamma, norms
+from companion.analysis.neighbour_threads import serially
 from companion.compute.seeds import generator
 
 #: Rows that the axes are taken from, directions beyond those asked for, and powers of the covariance.
-_SAMPLE, _OVERSAMPLING, _POWERS = 2048, 16, 2
+_SAMPLE, _OVERSAMPLING, _POWERS = 2048, 8, 1
 #: Products are summed in stretches of this many coordinates: γ_n grows with the longest sum.
 _STRETCH = 112
 
@@ -72,7 +73,12 @@ def projection(
     centring: Centring, references: torch.Tensor, components: int, axes: torch.Tensor
 ) -> Projection:
     """The projection on the first ``components`` rows of ``axes`` (p, D) float64."""
-    basis = axes[:components].double()
+    with serially():
+        return _projection(centring, references, axes[:components].double())
+
+
+def _projection(centring: Centring, references: torch.Tensor, basis: torch.Tensor) -> Projection:
+    components = basis.shape[0]
     mixing = torch.from_numpy(_rotation(components + 1)).to(basis.device)
     exact = mixing[:, :components] @ basis
     mixed, last = exact.float(), mixing[:, components].float()
@@ -83,11 +89,10 @@ def projection(
         + 2 * _departure(mixing)
         + 1e-12
     )
-    blank = Projection(centring, mixed, last, 0.0, defect)
     few = references[:: max(1, references.shape[0] // _SAMPLE)]
     centred, _ = centring.apply(few)
     rest = (norms(centred) ** 2 - norms(_stretched_product(centred, mixed)) ** 2).clamp_(min=0).sqrt()
-    return Projection(centring, mixed, last, float(rest.median()), blank.defect)
+    return Projection(centring, mixed, last, float(rest.median()), defect)
 
 
 def principal_axes(
@@ -106,10 +111,13 @@ def principal_axes(
     )
     basis = torch.from_numpy(drawn).to(sample.device)
     for _ in range(_POWERS):
-        basis = torch.linalg.qr(sample.T @ (sample @ basis)).Q
-    images = (sample @ basis).double()
-    values, vectors = torch.linalg.eigh(images.T @ images)
-    axes = torch.linalg.qr(basis.double() @ vectors.flip(1)).Q.T
+        powered = sample.T @ (sample @ basis)
+        with serially():
+            basis = torch.linalg.qr(powered).Q
+    images = sample @ basis
+    with serially():
+        values, vectors = torch.linalg.eigh((images.T @ images).double())
+        axes = torch.linalg.qr(basis.double() @ vectors.flip(1)).Q.T
     total = float(sample.double().square().sum())
     kept = np.cumsum(values.flip(0).clamp(min=0).cpu().numpy())
     return axes, np.clip(1 - kept / total if total > 0 else np.zeros_like(kept), 0.0, 1.0)

@@ -22,18 +22,17 @@ from typing import Any, Protocol
 
 import torch
 
+from companion.analysis.neighbour_threads import for_portions, serially
+
 LEVELS = 127
 #: Codes longer than this could leave the integers that float32 holds exactly.
 NORM_LIMIT = 4095
-#: Unit roundoff of float32, and the largest error of a result that underflows.
+#: Unit roundoff of float32, and the largest error of a result that underflows, flushed to zero or not.
 UNIT = 2.0**-24
-TINY = 2.0**-149
+TINY = 2.0**-126
 #: Coordinates up to which γ_n is small and all this makes sense.
 LARGEST_DIMENSION = 1 << 20
 
-#: Rows encoded at once: what stays in a core's cache, or what keeps a GPU busy.
-_ROWS = {"cpu": 512}
-_MANY_ROWS = 1 << 14
 _SAMPLE = 2048
 
 # (int8, int8) -> int32; not among torch's public names, so that it may be missing one day.
@@ -86,17 +85,17 @@ def norms(rows: torch.Tensor) -> torch.Tensor:
     return (lengths * (1 + gamma(width + 4)) + math.sqrt(width * TINY)).nan_to_num_(nan=math.inf)
 
 
-def portions(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Rows in blocks that suit the device."""
-    return rows.split(_ROWS.get(rows.device.type, _MANY_ROWS))
-
-
 def centring(references: torch.Tensor) -> Centring:
     """A centring that suits the references (N, D): near the mean of a sample, its few giants left out.
 
     Any centre is right. The scale keeps what is usual within the range of float32.
     """
-    few = references[:: -(-references.shape[0] // _SAMPLE)].double()
+    with serially():
+        return _centring(references[:: -(-references.shape[0] // _SAMPLE)])
+
+
+def _centring(references: torch.Tensor) -> Centring:
+    few = references.double()
     lengths = torch.linalg.vector_norm(few - _mean(few), dim=1)
     few = few[lengths <= 3 * lengths.median()]
     centre = _mean(few)
@@ -138,10 +137,9 @@ class Quantiser:
         values = torch.zeros(rows.shape[0], padded, dtype=torch.int8, device=rows.device)
         squares = torch.empty(rows.shape[0], dtype=torch.int32, device=rows.device)
         radii = torch.empty(rows.shape[0], dtype=torch.float64, device=rows.device)
-        stop = 0
-        for block in portions(rows):
-            part = slice(stop, stop := stop + block.shape[0])
-            images, errors = self.embedding.apply(block)
+
+        def task(part: slice) -> None:
+            images, errors = self.embedding.apply(rows[part])
             levels = (images * (1 / self.step)).round_().clamp_(-LEVELS, LEVELS).nan_to_num_(nan=0.0)
             values[part, :width] = levels.to(torch.int8)
             length = (levels * levels).sum(1)  # exact: an integer below 2²⁴, or above the limit
@@ -150,17 +148,23 @@ class Quantiser:
             gaps = norms(images.sub_(levels.mul_(self.step))) * (1 + 2 * UNIT)
             untrusted = length > NORM_LIMIT**2
             radii[part] = (gaps + errors).masked_fill_(untrusted, math.inf)
+
+        for_portions(task, rows)
         return Codes(values, squares, radii)
 
 
 def quantiser(embedding: Embedding, references: torch.Tensor) -> Quantiser:
-    """The quantiser whose range holds the references (N, D); rare far larger ones are cut off."""
-    peaks, lengths = [], []
-    for block in portions(references):
-        images, _ = embedding.apply(block)
-        peaks.append(images.abs().amax(1))
-        lengths.append(norms(images))
-    step = max(_range(torch.cat(peaks).double()) / LEVELS, _range(torch.cat(lengths)) / (NORM_LIMIT - 64))
+    """The quantiser whose range holds a sample of the references (N, D); what is far larger is cut off."""
+    few = references[:: -(-references.shape[0] // (2 * _SAMPLE))]
+    peaks, lengths = torch.empty(2, few.shape[0], dtype=torch.float64, device=references.device)
+
+    def task(part: slice) -> None:
+        images, _ = embedding.apply(few[part])
+        peaks[part] = torch.linalg.vector_norm(images, math.inf, dim=1).double()
+        lengths[part] = norms(images)
+
+    for_portions(task, few)
+    step = max(_range(peaks) / LEVELS, _range(lengths) / (NORM_LIMIT - 64))
     return Quantiser(embedding, _short(step) if step > 0 else 1.0)
 
 

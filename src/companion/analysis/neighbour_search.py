@@ -7,9 +7,7 @@ farther than what is returned, whatever the order, the blocks and the number of 
 """
 
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -36,7 +34,7 @@ _CHUNK = 32
 def _least_product(square, radius, step, reach):
     """Least Q·X - ⌊|X|²/2⌋ of a reference that may lie within ``reach``; every one where nothing is known."""
     allowed = (reach + radius) / step
-    least = math.ceil(0.5 * (square - allowed * allowed * (1.0 + 1e-9)))
+    least = math.ceil(0.5 * (square - allowed * allowed * (1.0 + 1e-9)) - 1e-6)
     if least > -2147483000.0:  # false for NaN too
         return np.int32(min(least, 2147483000.0))
     return np.int32(-2147483648)
@@ -246,30 +244,6 @@ class Searcher:
         for start in range(begin, end, TILE):
             stop = min(start + TILE, end)
             yield start, stop, self.products(values, start, stop).numpy()
-
-
-@contextmanager
-def single_threads(threads: int) -> Iterator[ThreadPoolExecutor | None]:
-    """A pool of threads in each of which torch computes with one thread; None for one thread."""
-    before = torch.get_num_threads()
-    try:
-        if threads == 1:
-            torch.set_num_threads(1)
-            yield None
-            return
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(before)
-
-
-def spread(task: Callable[[slice], None], count: int, block: int, threads: int) -> Iterator[int]:
-    """Call ``task`` on consecutive slices of ``count`` rows; yields the size of each as it ends, in order."""
-    slices = [slice(start, min(start + block, count)) for start in range(0, count, block)]
-    with single_threads(max(1, min(threads, len(slices)))) as pool:
-        done = map(task, slices) if pool is None else pool.map(task, slices)
-        for part, _ in zip(slices, done, strict=True):
-            yield part.stop - part.start
 
 
 def lists_of(count: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

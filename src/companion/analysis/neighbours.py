@@ -24,7 +24,8 @@ from companion.analysis.neighbour_preparation import Preparation
 from companion.analysis.neighbour_refinement import search_directly
 from companion.analysis.neighbour_rows import exact_rows, tensor_of
 from companion.analysis.neighbour_screening import LARGEST_DIMENSION
-from companion.analysis.neighbour_search import QUERY_BLOCK, lists_of, spread
+from companion.analysis.neighbour_search import QUERY_BLOCK, lists_of
+from companion.analysis.neighbour_threads import spread
 from companion.session.current import device_kind
 from companion.session.device import resolve_device
 from companion.session.progress import progress
@@ -34,8 +35,8 @@ _METHODS = ("auto", "screen", "filter", "direct")
 _DEVICES = ("auto", "cpu", "cuda")
 
 #: Multiply-adds below which measuring every pair costs less than preparing codes; from which on a GPU is worth
-#: its transfers; from which on a search takes seconds.
-_FEW, _DEVICE_WORTH, _LONG = 1.5e7, 1e9, 5e11
+#: its transfers; from which on a search takes seconds; and for each thread to be worth its start.
+_FEW, _DEVICE_WORTH, _LONG, _THREAD_WORTH = 1.5e7, 1e9, 5e11, 1e7
 #: Queries tried first, and the shares of the references beyond which a filter leaves too much to the rest.
 _TRIAL, _POOR_PASS, _POOR_SHARE = 64, 0.05, 0.02
 #: In counts of measured references: this row was compared with all of them.
@@ -118,7 +119,7 @@ class Reference:
         if rows.shape[1] != dimension:
             raise ValueError(f"queries: given {rows.shape[1]} coordinates; the references have {dimension}")
         work = float(rows.shape[0]) * count * dimension
-        threads = threads or torch.get_num_threads()
+        threads = max(1, int(min(threads or torch.get_num_threads(), work / _THREAD_WORTH)))
         if _device(device, work) == "cuda":
             there = isinstance(queries, torch.Tensor) and queries.is_cuda and queries.dtype == torch.float32
             return self._search_on("cuda", queries if there else tensor_of(rows), k, threads)
