@@ -58,7 +58,7 @@ pairs: Texts = ["Bag/Trouser"]  # pairs of unlike variance, the first class of t
 null_pair: Text = "Trouser/Sneaker"  # classes alike in variance and norm
 count: Count = 16  # training images of each class
 replicates: Count = 1  # training sets, each with a start of its own
-block: Count = 1  # runs in one stack: 1 on a CPU, tens on a GPU
+block: Count = 1  # runs in one stack, a divisor of replicates: 1 on a CPU, more on a GPU
 base: Count = 32  # channels of the finest level
 multipliers: Counts = [1, 2]  # channels of the levels, over base
 blocks: Count = 1  # residual blocks of a level
@@ -123,15 +123,22 @@ run
 # alone. At $g=1$ they are exchangeable. The theory knows of a class nothing but these numbers. Settings of one class or
 # pair share images and starts; the runs of all figures below are trained side by side.
 
+# %%
+settings = []
+
+# %% tags=["p2unet_u5_centroid", "p2unet_u6_variance"]
+settings += unet_dials.variance_settings(dial_class, gains, count)
+settings += unet_dials.centroid_settings(dial_class, norm_ratios, count)
+settings += unet_dials.raw_settings(raw, count)
+
+# %% tags=["p2unet_u7_imbalance", "p2unet_u8_shares"]
+settings += study.imbalance_settings(main, total, minorities, centrings)
+settings += unet_dials.order_settings(dial_class, map_gains, map_minorities, total)
+
+# %% tags=["p2unet_u10_scaling"]
+settings += study.size_settings(main, sizes)
+
 # %% tags=["p2unet_u5_centroid", "p2unet_u6_variance", "p2unet_u7_imbalance", "p2unet_u8_shares", "p2unet_u10_scaling"]
-settings = [
-    *unet_dials.variance_settings(dial_class, gains, count),
-    *unet_dials.centroid_settings(dial_class, norm_ratios, count),
-    *unet_dials.raw_settings(raw, count),
-    *unet_dials.order_settings(dial_class, map_gains, map_minorities, total),
-    *study.imbalance_settings(main, total, minorities, centrings),
-    *study.size_settings(main, sizes),
-]
 unet_runs.train_side_by_side(settings, grid, **runs)
 
 # %% tags=["p2unet_u5_centroid", "p2unet_u6_variance"]
@@ -172,8 +179,11 @@ record(imbalance_claims.imbalance_shifts(cut, controlled), imbalance_claims.IMBA
 # and $t_S^c$ is where half of this way is done.
 
 # %% tags=["p2unet_u9_speciation"]
-extremes = [max(minorities), min(minorities)]
-speciated = speciation_study.speciation(main, total, extremes, grid, **runs, rows=speciation_rows)
+extremes = sorted({max(minorities), min(minorities)}, reverse=True)
+origin = centrings[0]
+speciated = speciation_study.speciation(
+    main, total, extremes, grid, **runs, rows=speciation_rows, centring=origin
+)
 save("p2unet_u9_speciation", unet_speciation.speciation, speciated)
 
 # %% [markdown]
@@ -191,11 +201,19 @@ record(size_claims.linear_in_n(measured, beside), size_claims.LINEAR_IN_N)
 # ## A Gaussian twin
 #
 # The same pipeline on mixtures that share with the images only the variances and the Gram matrix of the centroids, next
-# to the random-features prediction for exactly these mixtures.
+# to the random-features prediction for exactly these mixtures. Weights are not averaged here and noise levels drawn
+# alike, as in the theory.
 
 # %% tags=["p2unet_u12_mixture_twin"]
 twin_recipe = mixture_twin.TwinRecipe(
-    data=data, side=side, dimension=twin_dimension, width=twin_width, steps=twin_steps, samples=twin_samples
+    data=data,
+    side=side,
+    dimension=twin_dimension,
+    width=twin_width,
+    steps=twin_steps,
+    samples=twin_samples,
+    index_law="uniform",
+    averaging=0.0,
 )
 twin = mixture_twin.mixture_twin(
     main,

@@ -166,4 +166,17 @@ def control_notes(pairs: xr.Dataset) -> tuple[str, ...]:
             _by(pooled, "pair"), _by(share.max("replicate"), "pair"), strict=True
         )
     ]
-    return control, f"null rate, held-out images that count as memorised: {', '.join(rates)}"
+    notes = [control, f"null rate, held-out images that count as memorised: {', '.join(rates)}"]
+    if "checked_memorised" in pairs:
+        coarse, fine = (
+            pairs.memorised_all.isel(step=-1).mean("replicate"),
+            pairs.checked_memorised.mean("replicate"),
+        )
+        shares = [
+            f"{name} {100 * a:.0f} and {100 * b:.0f} %"
+            for (name, a), (_, b) in zip(_by(coarse, "pair"), _by(fine, "pair"), strict=True)
+        ]
+        notes.append(
+            f"copies at the last checkpoint, with the sampler's steps and with more: {', '.join(shares)}"
+        )
+    return tuple(notes)

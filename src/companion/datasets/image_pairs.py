@@ -104,7 +104,8 @@ def draw_pair(
         )
         for number, size, name in zip(numbers, sizes, names, strict=True)
     ]
-    tested = [np.flatnonzero(data.test_labels == number) for number in numbers]
+    # In an order of the draw's own: who looks at some of them only does not look at the same ones every time.
+    tested = [generator.permutation(np.flatnonzero(data.test_labels == number)) for number in numbers]
     sources = np.concatenate(drawn), np.concatenate(tested)
     chosen = list(numbers)
     centroids = moments.means[chosen] - centre

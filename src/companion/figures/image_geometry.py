@@ -34,7 +34,7 @@ _STROKE: dict[str, Any] = {
     caption="Fashion-MNIST, pixels in [-1, 1]. (a) Variance per pixel of each class; numbers: its participation "
     "ratio. (b) Spectra of the class covariances; colours as in (a). (c) Centroids, classical scaling of "
     "their distances to two axes. (d) All 45 pairs by the distance of their centroids and the ratio of "
-    "their variances, larger over smaller; named are those that the experiments use, and what for. In raw "
+    "their variances, larger over smaller; named are those that isolate one thing, and which. In raw "
     "pixels classes of low variance have large centroid norms, so that only centred or dialled pairs tell "
     "the two effects apart.",
     equation=r"\mathrm{tr}\,\Sigma_c/d,\qquad (\mathrm{tr}\,\Sigma_c)^2/\mathrm{tr}\,\Sigma_c^2",

@@ -36,8 +36,8 @@ _CONFOUND = (
 )
 _THEORY = (
     "(b) The same contrast by the asymptotic random-features model ($\\psi_n=8$, $\\psi_p=16$) on a mixture with the "
-    "variances and centroids of these images, on a scale of its own: another model and another optimiser, to be "
-    "compared in sign and shape. "
+    "variances and centroids of these images, on a scale of its own: another model and another optimiser (the "
+    "U-Nets have averaged weights and see low noise more often), to be compared in sign and shape. "
 )
 
 
@@ -62,8 +62,8 @@ def variance(dial: xr.Dataset) -> Figure:
     title="The norm of a centroid counts for less",
     caption="Half of a class with its centroid at a multiple of the norm of the other half's, orthogonal to it, with "
     "the same covariance. (a) Ratio of the clocks of the two halves; above 1 the moved half is first; at 1 both are "
-    "the same by construction. Open marks with a name: natural pairs of nearly equal variance, about one grey value "
-    "for all pixels, so that their norms differ (their variances and shapes do too, a little). "
+    "the same by construction. Open marks with a name: natural pairs of nearly equal variance in raw pixels, "
+    "so that their norms differ (their variances and shapes do too, a little). "
     + _MARKS
     + _THEORY
     + _CONFOUND
@@ -76,7 +76,7 @@ def centroid(dial: xr.Dataset) -> Figure:
 
 
 def with_natural(dial: xr.Dataset, natural: xr.Dataset) -> xr.Dataset:
-    """No more of the dial than is drawn, and beside it natural pairs about one grey value with their ``norm``."""
+    """No more of the dial than is drawn, and beside it natural pairs in raw pixels with their ``norm``."""
     return beside(as_drawn(dial, curves=False), as_drawn(natural, curves=False), _NATURAL)
 
 

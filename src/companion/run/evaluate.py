@@ -169,8 +169,9 @@ def _show(data: "xr.Dataset", summary: dict[str, Any], held_out: bool, out: Path
         console.print(f"most copied training images (times): {', '.join(copied)}")
     floor = summary["frechet_floor"]
     beside = "" if floor is None else f"; {floor:.4g} for {summary['frechet_floor_size']} real images"
+    distance = "-" if summary["frechet"] is None else f"{summary['frechet']:.4g}"
     console.print(
-        f"Fréchet distance to the training set: {summary['frechet']:.4g} in {summary['frechet_dimension']} principal "
+        f"Fréchet distance to the training set: {distance} in {summary['frechet_dimension']} principal "
         f"coordinates ({_share(summary['frechet_explained'])} of the variance){beside}"
     )
     for note in summary["notes"]:

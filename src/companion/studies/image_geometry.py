@@ -15,7 +15,7 @@ from companion.store.durable import stored
 
 Floats = NDArray[np.float64]
 
-#: Pairs that experiments use, and what for. The class with the larger variance stands first.
+#: Pairs that isolate one thing, and which. The class with the larger variance stands first.
 PURPOSES = {
     ("Bag", "Trouser"): "variance",
     ("Shirt", "Sneaker"): "variance",
@@ -36,7 +36,7 @@ def class_geometry_table(data: Data, side: int) -> xr.Dataset:
     Variables of `class_geometry`, with ``eigenvalue`` thinned to ranks evenly spaced in the logarithm; ``place``
     (label, axis): classical scaling of the centroid distances to two axes, which carry ``map_share`` of their squares;
     and by ``pair`` (all 45, larger variance first): ``variance_ratio``, ``separation`` |m_1 - m_2|, ``norm_ratio``
-    |m_1|/|m_2| in raw coordinates, the coordinates ``first``, ``second`` and ``purpose`` (empty: not used).
+    |m_1|/|m_2| in raw coordinates, the coordinates ``first``, ``second`` and ``purpose`` (empty: none).
     """
     held = load(data)
     geometry = class_geometry(held.train_images, held.train_labels, side)

@@ -33,14 +33,15 @@ def twin_clocks(times: ArrayLike, train: ArrayLike, test: ArrayLike, gap: float)
     """`TWIN_CLOCKS` (..., clocks) of curves (..., moments) at ``times`` (moments,); inf where never reached.
 
     What is reached at time 0 already is put at the next time, so that clocks have logarithms. The reducible loss is
-    1 less the lowest test loss for all models, also for those that start below 1.
+    what the test loss falls from its start to its lowest value; the theory's curves start at 1.
 
     >>> test = np.array([1.0, 0.5, 0.6, 0.7])
     >>> twin_clocks([1.0, 10.0, 100.0, 1000.0], [1.0, 0.5, 0.4, 0.3], test, 0.2).round(3).tolist()
     [21.544, 31.623]
     """
     moments, losses = np.asarray(times, dtype=np.float64), np.asarray(test, dtype=np.float64)
-    reducible = 1 - losses.min(axis=-1)
+    start = losses[..., 0] if moments[0] == 0 else 1.0
+    reducible = start - losses.min(axis=-1)
     found = [early_stop(moments, losses), mem_gap(moments, train, losses, reducible, gap)]
     return np.maximum(np.stack(found, axis=-1), moments[moments > 0].min())
 

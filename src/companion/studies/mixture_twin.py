@@ -37,7 +37,7 @@ _SEEN = ("memorised", "memorised_low", "memorised_high", "class_share")
 _FINE = 21
 
 
-@stored
+@stored(device=True)
 def mixture_twin(
     pair: Sequence[str],
     category: str,

@@ -42,7 +42,7 @@ BINS = 40
 SOURCES = ("generated", "held out", "exact score")
 
 
-@stored
+@stored(device=True)
 def criterion_sets(
     pair: Sequence[str],
     count: int,
@@ -162,7 +162,7 @@ class _Set:
         return int((ratio < THRESHOLD).sum()), np.stack([counts.memorised, counts.classified])
 
 
-@stored
+@stored(device=True)
 def controls(
     pair: Sequence[str],
     count: int,

@@ -62,7 +62,7 @@ def order_settings(
     ]
 
 
-@stored
+@stored(device=True)
 def variance_dial(
     category: str,
     gains: Sequence[float],
@@ -84,7 +84,7 @@ def variance_dial(
     return found.assign_coords(class_name=("label", ["dialled", "as it is"]))
 
 
-@stored
+@stored(device=True)
 def centroid_dial(
     category: str,
     norm_ratios: Sequence[float],
@@ -135,7 +135,7 @@ def _dialled(
     )
 
 
-@stored
+@stored(device=True)
 def raw_pairs(
     pairs: Sequence[Sequence[str]], count: int, recipe: Recipe, replicates: int, seed: int, *, block: int = 1
 ) -> xr.Dataset:
@@ -153,7 +153,7 @@ def raw_pairs(
     ).assign_attrs(root_seed=seed)
 
 
-@stored
+@stored(device=True)
 def order_map(
     category: str,
     gains: Sequence[float],
@@ -218,7 +218,7 @@ def _everything(setting: ImageSetting, recipe: Recipe, seed: int) -> ImagePair:
 
 
 def predicted_lead(mixture: Mixture, sizes: tuple[float, float] = THEORY_SIZES) -> np.ndarray:
-    """log τ_2/τ_1 of early stopping and of the loss gap by the theory, (2,); reducible loss as in experiments."""
+    """log τ_2/τ_1 of early stopping and of the loss gap by the theory, (2,); its losses start at 1."""
     train, test = (losses.T for losses in flow_losses(_TIMES, mixture, *sizes))
     reducible = 1 - test.min(axis=-1)
     times = np.stack([early_stop(_TIMES, test), mem_gap(_TIMES, train, test, reducible, GAP)])

@@ -38,7 +38,7 @@ def pair_setting(pair: Sequence[str], counts: Sequence[int], **fields: object) -
     )
 
 
-@stored
+@stored(device=True)
 def natural_pairs(
     pairs: Sequence[Sequence[str]],
     count: int,
@@ -136,7 +136,7 @@ def own_distances(pair: ImagePair) -> np.ndarray:
     return found
 
 
-@stored
+@stored(device=True)
 def sheet(
     pair: Sequence[str],
     count: int,
@@ -177,7 +177,7 @@ def size_settings(pair: Sequence[str], counts: Sequence[int]) -> list[ImageSetti
     return [pair_setting(pair, (count, count)) for count in counts]
 
 
-@stored
+@stored(device=True)
 def sample_sizes(
     pair: Sequence[str], counts: Sequence[int], recipe: Recipe, replicates: int, seed: int, *, block: int = 1
 ) -> xr.Dataset:
@@ -221,7 +221,7 @@ def imbalance_settings(
     ]
 
 
-@stored
+@stored(device=True)
 def imbalance(
     pair: Sequence[str],
     total: int,

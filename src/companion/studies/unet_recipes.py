@@ -6,12 +6,14 @@ The paper's classes, counts, widths and optimiser are not in the text that we co
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from companion.analysis.twins import twin_flags
 from companion.datasets.fashion_mnist import CLASS_NAMES, Data, FashionMNIST, class_number
 from companion.datasets.image_dials import BASE_NORM, dialled_pair
 from companion.datasets.image_pairs import Centring, ImagePair, draw_pair
 from companion.models.unet import UNetSpec
+from companion.theory.noise_schedule import NoiseSchedule
 from companion.training.diffusion_draws import RunName
 from companion.training.diffusion_recipe import DiffusionSpec, Optimisation, log_spaced_steps
 
@@ -45,6 +47,12 @@ class Recipe(Optimisation):
     feature_rows: int = Field(default=50, ge=2)
     shown: int = Field(default=0, ge=0)
 
+    @model_validator(mode="after")
+    def _can_be_run(self) -> "Recipe":
+        NoiseSchedule().sampling_grid(max(self.sampler_steps, self.check_steps))
+        _ = self.training  # refuses a network that does not fit
+        return self
+
     @property
     def training(self) -> DiffusionSpec:
         """The recipe for `train_score_model`."""
@@ -75,7 +83,8 @@ class ImageSetting(BaseModel):
 
     ``second`` is the other class, or empty for a dial: then class 0 is a half of ``first`` whose standard deviation is
     ``gain`` times, and whose centroid norm ``norm_ratio`` times, that of class 1, the other half. ``first_share`` is
-    the share of class 0 in the batches, that of its images where it is 0.
+    the share of class 0 in the batches, that of its images where it is 0. ``drop_twins`` leaves out images with a
+    near twin of their class, copies of which the criterion cannot see.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,6 +97,13 @@ class ImageSetting(BaseModel):
     centring: Centring = "pair"
     gain: float = Field(default=1.0, gt=0)
     norm_ratio: float = Field(default=1.0, gt=0)
+    drop_twins: Literal[0, 1] = 0
+
+    @model_validator(mode="after")
+    def _classes_exist(self) -> "ImageSetting":
+        for name in filter(None, (self.first, self.second)):
+            class_number(name)
+        return self
 
     def condition(self, replicate: int) -> dict[str, Any]:
         """This setting as the condition of a sweep; ``replicate`` numbers training sets and starts."""
@@ -104,7 +120,11 @@ class ImageSetting(BaseModel):
 
     def draw(self, data: FashionMNIST, side: int, run: RunName) -> ImagePair:
         """The images of this setting, the same ones for all counts, gains and norms of a replicate."""
-        return self._drawn(data, side, run, (self.first_count, self.second_count))
+        twins: list[int] = []
+        if self.drop_twins:
+            everything = self.everything(data, side, run)
+            twins = everything.train_source[twin_flags(everything.train, everything.train_labels)].tolist()
+        return self._drawn(data, side, run, (self.first_count, self.second_count), twins)
 
     def everything(self, data: FashionMNIST, side: int, run: RunName) -> ImagePair:
         """All training images that there are, in the coordinates of this setting: what rulers are fitted on."""
@@ -117,7 +137,9 @@ class ImageSetting(BaseModel):
             return own // 2, own // 2
         return own, int((data.train_labels == class_number(self.second)).sum())
 
-    def _drawn(self, data: FashionMNIST, side: int, run: RunName, counts: tuple[int, int]) -> ImagePair:
+    def _drawn(
+        self, data: FashionMNIST, side: int, run: RunName, counts: tuple[int, int], drop: Sequence[int] = ()
+    ) -> ImagePair:
         generator = run.numpy("draw")
         if self.second:
             return draw_pair(
@@ -137,6 +159,7 @@ class ImageSetting(BaseModel):
             norms=(base * self.norm_ratio, base),
             side=side,
             generator=generator,
+            drop=drop,
         )
 
 

@@ -26,7 +26,7 @@ CLASSES = 2
 _MOST_FOLDS = 5
 
 
-@stored
+@stored(device=True)
 def representations(
     pairs: Sequence[Sequence[str]],
     count: int,

@@ -138,8 +138,22 @@ def trained(
 ) -> xr.Dataset:
     """All settings, ``replicates`` times each, in stacks of ``block`` runs spread over the cluster.
 
-    Dim ``condition``: settings in the order given, replicates running fastest.
+    Dim ``condition``: settings in the order given, replicates running fastest. Raises ValueError, before any training,
+    for more images than there are, and for a ``block`` that does not divide ``replicates``: stacks of two settings
+    would be other stacks in another figure, and be trained again.
     """
+    if replicates % block:
+        raise ValueError(f"block: {block} given for {replicates} replicates; allowed: its divisors")
+    data = load(recipe.data)
+    for setting in settings:
+        for given, there in zip(
+            (setting.first_count, setting.second_count), setting.available(data), strict=True
+        ):
+            if given > there:
+                what = setting.first + (f"/{setting.second}" if setting.second else ", each half")
+                raise ValueError(
+                    f"count: {given} images of {what} given; the data ({recipe.data}) hold {there}"
+                )
     conditions = [setting.condition(replicate) for setting in settings for replicate in range(replicates)]
     return sweep(score_runs, conditions, block=block, label="U-Net runs", recipe=recipe, seed=seed)
 

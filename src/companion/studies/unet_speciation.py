@@ -62,7 +62,7 @@ def returns(
     )
 
 
-@stored
+@stored(device=True)
 def speciation(
     pair: Sequence[str],
     total: int,

@@ -45,26 +45,35 @@ def curves(runs: xr.Dataset, threshold: float = THRESHOLD) -> xr.Dataset:
     ratio = ratios(runs.distance.transpose("condition", "step", "sample", "neighbour_rank").values)
     nearest = runs.neighbour.transpose("condition", "step", "sample", "neighbour_rank").values[..., 0]
     nearest_class = runs.neighbour_class.transpose("condition", "step", "sample").values
-    sample_class = runs.sample_class.transpose("condition", "step", "sample").values
+    told = runs.sample_class.transpose("condition", "step", "sample").values
+    sample_class = np.where(np.isnan(ratio), -1, told)  # samples of a run that stopped are of no class
     counts = memorised_counts(ratio, nearest_class, sample_class, CLASSES, threshold)
     low, high = counts.band()
     by_class, by_step = ("condition", "step", "label"), ("condition", "step")
     hit = copy_counts(ratio, nearest, int(nearest.max()) + 1, threshold) > 0
     own = np.arange(hit.shape[-1]) >= runs.first_count.values[:, None, None]  # images are sorted by class
     copied = np.stack([np.count_nonzero(hit & ~own, -1), np.count_nonzero(hit & own, -1)], axis=-1)
+    missing = np.isnan(ratio).any(axis=-1, keepdims=True)
     found: dict[str, Any] = {
         "memorised": (by_class, counts.fraction, {"long_name": r"memorised fraction $f_{\mathrm{mem}}^c$"}),
         "memorised_low": (by_class, low),
         "memorised_high": (by_class, high),
         "memorised_all": (by_step, share_below(ratio, threshold), {"long_name": "memorised fraction"}),
         "class_share": (by_class, counts.class_share, {"long_name": "share of generated samples"}),
-        "coverage": (by_class, copied, {"long_name": "training images copied"}),
+        "coverage": (by_class, np.where(missing, np.nan, copied), {"long_name": "training images copied"}),
         "undecided": (by_step, counts.undecided, {"long_name": "undecided share"}),
         "disagreement": (by_step, counts.disagreement, {"long_name": "attribution rules disagree"}),
         "median_ratio": (by_step, np.median(ratio, axis=-1), {"long_name": "median $d_1/d_2$"}),
     }
     kept = runs[["train_loss", "test_loss", "frechet"]]
     return kept.assign(found).assign_coords(_labels(runs))
+
+
+def _filled_far(distances: np.ndarray) -> np.ndarray:
+    """``distances`` (..., step) with those before the first known one far above it: few samples are of the class."""
+    known = np.isfinite(distances)
+    first = np.take_along_axis(distances, known.argmax(axis=-1)[..., None], axis=-1)
+    return np.where(known | np.logical_or.accumulate(known, axis=-1), distances, 1e3 * first)
 
 
 def ratios(distances: np.ndarray) -> np.ndarray:
@@ -105,7 +114,7 @@ def clocks(watched: xr.Dataset) -> xr.Dataset:
             mem_half(steps, train, test),
             mem_copy(steps, copied, COPIED),
             half_plateau(steps, copied),
-            frechet_passage(steps, filled_start(frechet, np.inf)),
+            frechet_passage(steps, _filled_far(frechet)),
         ],
         axis=1,
     )

@@ -31,7 +31,7 @@ PREDICTORS = ("label", "centroid_distance", "neighbour_distance", "density_dista
 CLASSES = 2
 
 
-@stored
+@stored(device=True)
 def copy_survival(
     pairs: Sequence[Sequence[str]],
     count: int,
@@ -161,7 +161,9 @@ def _associations(times: Floats, labels: NDArray[np.int64], predictors: dict, se
         for column, name in enumerate(PREDICTORS):
             between = name == "label"
             values = np.broadcast_to(labels, own.shape) if between else predictors[name][1][place]
-            told = ~np.isnan(own).any(axis=1) & _varies(values, None if between else labels)
+            # A run without any copy orders nothing.
+            whole = ~np.isnan(own).any(axis=1) & np.isfinite(own).any(axis=1)
+            told = whole & _varies(values, None if between else labels)
             if not told.any():
                 continue
             found = association(

@@ -22,12 +22,12 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """The state at ``path``; None where there is none or where it is damaged, which is said."""
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """The state at ``path``, on the CPU; None where there is none or where it is damaged, which is said."""
     if not path.exists():
         return None
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as problem:
         events.tell(f"{path}: damaged checkpoint, training starts again ({problem})")
         return None

@@ -25,6 +25,8 @@ from companion.training.diffusion_recipe import DiffusionSpec, TrainingRun, chec
 from companion.training.diffusion_step import TrainingStep
 
 _SAVE_SECONDS = 120.0
+#: A record that a run which stopped keeps: its last finite weights.
+_KEPT = "weights"
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,16 @@ class _Training:
     def _account(self, losses: Tensor) -> None:
         """Add up losses (steps, S); stop each run whose loss is no number, at its first such step."""
         broken = ~torch.isfinite(losses)
-        for run in torch.nonzero(broken.any(dim=0))[:, 0].tolist():
+        first = self.step - len(losses)
+        runs = torch.nonzero(broken.any(dim=0))[:, 0].tolist()
+        self._stop({run: first + int(broken[:, run].int().argmax()) for run in runs})
+        self.losses += losses.nan_to_num(0.0, 0.0, 0.0).sum(dim=0)
+        self.counted += len(losses)
+
+    def _stop(self, broken: dict[int, int]) -> None:
+        """Stop the runs that broke at these steps; all that have stopped keep their last finite weights."""
+        for run, at in broken.items():
             if self.stopped[run] < 0:
-                at = self.step - len(losses) + int(broken[:, run].int().argmax())
                 self.stopped[run] = at
                 name = self.runs[run].name
                 events.tell(
@@ -184,8 +193,6 @@ class _Training:
         for run in np.flatnonzero(self.stopped >= 0).tolist():
             self.mover.restore(run, self.kept[0, run])
             self.averaged[run] = self.kept[1, run]
-        self.losses += losses.nan_to_num(0.0, 0.0, 0.0).sum(dim=0)
-        self.counted += len(losses)
 
     def watch(self, monitors: Sequence[Monitor], checkpoint: int) -> None:
         """Record what the monitors see now, and save the state; nothing if this was done before a kill."""
@@ -193,6 +200,8 @@ class _Training:
             return
         if not self.spec.averaging:
             self.averaged.copy_(self.mover.weights.detach())
+        finite = torch.isfinite(self.mover.weights).all(dim=1) & torch.isfinite(self.averaged).all(dim=1)
+        self._stop(dict.fromkeys(torch.nonzero(~finite)[:, 0].tolist(), self.step))
         mean = (
             (self.losses / max(self.counted, 1)).cpu().numpy()
             if self.counted
@@ -216,7 +225,7 @@ class _Training:
             for monitor in monitors:
                 for name, (dims, values) in monitor(snapshot).items():
                     array = np.array(values)
-                    if np.issubdtype(array.dtype, np.floating):
+                    if np.issubdtype(array.dtype, np.floating) and name != _KEPT:
                         array[self.stopped >= 0] = np.nan
                     found[name] = dims, array
         return found
@@ -248,12 +257,14 @@ class _Training:
 
     def resume(self) -> None:
         """Take up the state that a killed training left, if there is one."""
-        state = load_checkpoint(self.file, self.device) if self.file else None
+        state = load_checkpoint(self.file) if self.file else None
         if state is None:
             return
         self.mover.load(state["mover"])
         self.step, self.counted, self.watched = state["step"], state["counted"], state["watched"]
-        self.averaged, self.kept, self.losses = state["averaged"], state["kept"], state["losses"]
+        self.averaged, self.kept, self.losses = (
+            state[name].to(self.device) for name in ("averaged", "kept", "losses")
+        )
         self.stopped, self.dims = np.array(state["stopped"]), state["dims"]
         self.records = {name: [part.cpu() for part in parts] for name, parts in state["records"].items()}
 

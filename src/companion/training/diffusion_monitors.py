@@ -97,18 +97,30 @@ class SampleMonitor:
         dimension = runs[0].train.shape[1]
         latents = [torch.randn(samples, dimension, generator=run.name.torch("latents")) for run in runs]
         self.latents = torch.stack(latents).to(device)
+        # Plain prediction divides its error at high noise by a small a_t: its images are kept in the training range.
+        self.limits = tuple(
+            torch.tensor([float(end(run.train)) for run in runs], device=device)[:, None, None]
+            for end in (np.min, np.max)
+        )
         self.references = [Reference(run.train) for run in runs]
         self.real = [run.space.features(run.test) for run in runs]
 
     def __call__(self, snapshot: Snapshot) -> Record:
         """Sample all runs now and measure."""
         images = sample(
-            lambda x, index: in_parts(snapshot, x, index), self.latents, snapshot.model.schedule, self.steps
+            lambda x, index: in_parts(snapshot, x, index),
+            self.latents,
+            snapshot.model.schedule,
+            self.steps,
+            limits=self.limits if snapshot.model.prediction == "eps_plain" else None,
         )
-        measured = [
-            self._measured(*part)
-            for part in zip(self.runs, self.references, self.real, images.float().cpu().numpy(), strict=True)
-        ]
+        with torch.autocast("cpu", enabled=False):  # distances that decide are exact, however training rounds
+            measured = [
+                self._measured(*part)
+                for part in zip(
+                    self.runs, self.references, self.real, images.float().cpu().numpy(), strict=True
+                )
+            ]
         distance, neighbour, nearest, kinds, frechet = (
             np.stack(parts) for parts in zip(*measured, strict=True)
         )

@@ -17,13 +17,13 @@ def sample(
     steps: int,
     *,
     start: int | None = None,
-    limits: tuple[Tensor, Tensor] | None = None,
+    limits: tuple[Tensor, ...] | None = None,
 ) -> Tensor:
     """Points x_0 (..., d) that the latents at the last noise level (or at level ``start``) flow to.
 
     ``predicted_noise(x, index)`` is ε̂ at x (..., batch, d) and int64 levels (..., batch). Each step goes to
-    a' x̂_0 + s' ε̂ with x̂_0 = (x - s ε̂)/a; the last one to a' = 1, s' = 0. ``limits`` (lower, upper), (d,) each,
-    clamp x̂_0 to the range of pixels. Raises ValueError for more steps than levels.
+    a' x̂_0 + s' ε̂ with x̂_0 = (x - s ε̂)/a; the last one to a' = 1, s' = 0. ``limits`` (lower, upper), of any shape
+    that broadcasts, clamp x̂_0 to the range of pixels. Raises ValueError for more steps than levels.
     """
     grid = schedule.sampling_grid(steps)
     if start is not None:
