@@ -100,7 +100,9 @@ def test_a_loss_that_is_no_number_stops_its_run_alone(tmp_path, capsys):
     found = train_score_model(recipe, [run(0), broken], [Weights()], device="cpu", folder=tmp_path)
     alone = train_score_model(recipe, [run(0)], [Weights()], device="cpu")
     assert found.stopped_at.values.tolist() == [-1, 0]
-    assert np.isnan(found.weights.values[1, 1:]).all()
+    assert np.isnan(found.training_loss.values[1, 1:]).all()
+    # Its weights are the last finite ones, those of the start.
+    np.testing.assert_array_equal(found.weights.values[1, -1], found.weights.values[1, 0])
     np.testing.assert_allclose(found.weights.values[0], alone.weights.values[0], rtol=1e-2, atol=1e-4)
     said = capsys.readouterr()
     assert "broken, root seed 3: the loss of step 0" in said.out + said.err
