@@ -63,8 +63,8 @@ def _bars(axes: Axes, ranked: xr.Dataset, colours: list[str]) -> None:
         axes.annotate(
             f"{ratio:.0f}", (variance, row), (2, 0), textcoords="offset points", va="center", fontsize=6
         )
-    axes.set_yticks(rows, [str(name) for name in ranked.label.values])
-    axes.tick_params(axis="y", length=0)
+    axes.set_yticks(rows, [str(name) for name in ranked.label.values], fontsize=6.5)
+    axes.tick_params(axis="y", length=0, pad=2)
     axes.invert_yaxis()
     axes.set_xlabel(r"variance per pixel $\mathrm{tr}\,\Sigma_c/d$")
     axes.set_xlim(0, 1.08 * float(ranked.variance.max()))
@@ -120,7 +120,7 @@ def _pairs(axes: Axes, table: xr.Dataset) -> None:
     _names_below(axes, separation, ratio, names, purposes)
     guide(axes, y=1.0)
     axes.set_yscale("log")
-    axes.set_ylim(0.72, 1.08 * ratio.max())
+    axes.set_ylim(0.68, 1.08 * ratio.max())
     axes.set_xlim(0, 1.05 * separation.max())
     ticks = [1.0, 1.25, 1.5, 2.0, 2.5]
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -142,8 +142,9 @@ def _names_below(
             axes,
             str(names[place]),
             *at,
-            (-8, -10 - 8 * row),
+            (-8, 0.215 - 0.058 * row),
             colour,
+            textcoords=("offset points", "axes fraction"),
             arrowprops=_STROKE | {"color": colour},
         )
 
@@ -151,5 +152,6 @@ def _names_below(
 def _name(
     axes: Axes, text: str, x: float, y: float, offset: tuple[float, float], colour: str, **more: Any
 ) -> None:
-    look = {"ha": "right", "va": "center", "fontsize": 6, "color": colour}
-    axes.annotate(text, (x, y), offset, textcoords="offset points", **look, **more)
+    look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 6, "color": colour}
+    look |= {"textcoords": "offset points"} | more
+    axes.annotate(text, (x, y), offset, **look)
