@@ -223,7 +223,7 @@ def nearest_by(name: str, queries: np.ndarray, references: np.ndarray) -> np.nda
 
 METHODS = (
     "expanded float32",
-    "expanded, clamped",
+    "expanded and clamped",
     "torch.cdist",
     "scikit-learn",
     "differences float32",
