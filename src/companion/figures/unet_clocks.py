@@ -58,7 +58,8 @@ _CONFOUND = (
 @described(
     title="Each class is learned before it is copied",
     caption="One row for each pair. (a) Memorised fraction of each class, (b) Fréchet distance of its samples to its "
-    "real images in 20 principal components, (c) losses at $t=136$ ($t_{OU}=.1$), solid on held-out and dashed on "
+    "real images in 20 principal components (dotted: half as many real images to others), (c) losses at $t=136$ "
+    "($t_{OU}=.1$), solid on held-out and dashed on "
     "training images. "
     + _READING
     + _CONFOUND
@@ -114,6 +115,10 @@ def _but_null(pairs: xr.Dataset) -> xr.Dataset:
     return pairs.isel(pair=np.flatnonzero(keep)) if keep.any() else pairs
 
 
+#: A horizontal line at the distance that real images have from each other.
+FLOOR_DASHES = (0, (1, 1.6))
+
+
 def _handles() -> list[Line2D | Patch]:
     losses = [
         Line2D([], [], color=PALETTE["ink"], linestyle=TEST_DASHES, label="test loss"),
@@ -135,6 +140,9 @@ def _pair_row(panels: Any, part: xr.Dataset) -> None:
     levels = part.sel(diffusion_index=LOSS_INDEX)
     for label, colour in enumerate(CLASS_COLOURS):
         curve(distance, part.frechet.isel(label=label), colour)
+        if "frechet_floor" in part:
+            level = float(part.frechet_floor.isel(label=label).mean())
+            distance.axhline(level, color=colour, linewidth=0.7, linestyle=FLOOR_DASHES, zorder=1.0)
         curve(loss, levels.test_loss.isel(label=label), colour, linestyle=TEST_DASHES)
         curve(loss, levels.train_loss.isel(label=label), colour, linestyle=TRAIN_DASHES, lone=False)
     distance.set_ylabel(r"Fréchet distance $\mathrm{FD}_c$")

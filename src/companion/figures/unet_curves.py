@@ -38,7 +38,16 @@ _CURVES = (
     "class_share",
     "undecided",
 )
-_NUMBERS = ("time", "stopped_at", "null_memorised", "null_queries", "norm", "deviation", "theory_lead")
+_NUMBERS = (
+    "time",
+    "stopped_at",
+    "null_memorised",
+    "null_queries",
+    "frechet_floor",
+    "norm",
+    "deviation",
+    "theory_lead",
+)
 _EDGE = 1.12  # how far right of the last step, as a factor, times stand that were not reached
 
 

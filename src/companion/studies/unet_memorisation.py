@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from companion.analysis.frechet import FeatureSpace, finite_size_floor
 from companion.analysis.memorisation import THRESHOLD, distance_ratio
 from companion.analysis.neighbours import nearest_neighbours
 from companion.analysis.statistics import log_ratio
@@ -16,7 +17,7 @@ from companion.datasets.fashion_mnist import load
 from companion.datasets.image_pairs import ImagePair
 from companion.store.durable import stored
 from companion.studies.unet_recipes import ImageSetting, Recipe
-from companion.studies.unet_runs import by_setting, run_name, trained
+from companion.studies.unet_runs import FEATURE_SPACE, by_setting, run_name, trained
 from companion.studies.unet_summaries import clocks, curves, ratios, share_below
 from companion.training.diffusion_draws import RunName
 
@@ -101,6 +102,7 @@ def _training_sets(settings: Sequence[ImageSetting], recipe: Recipe, replicates:
         np.zeros(shape, int),
         np.zeros((*shape, 2)),
     )
+    floor = np.zeros((*shape, 2))
     for row, setting in enumerate(settings):
         for replicate in range(replicates):
             name = run_name(setting, replicate, seed)
@@ -110,11 +112,17 @@ def _training_sets(settings: Sequence[ImageSetting], recipe: Recipe, replicates:
             null[row, replicate], queries[row, replicate] = (ratio < THRESHOLD).sum(), ratio.size
             twins[row, replicate] = twin_flags(pair.train, pair.train_labels).sum()
             own[row, replicate] = own_distances(pair)
+            floor[row, replicate] = _frechet_floor(setting, recipe, name)
     by_run = ("pair", "replicate")
     return {
         "null_memorised": (by_run, null, {"long_name": "held-out images that count as memorised"}),
         "null_queries": (by_run, queries, {"long_name": "held-out images"}),
         "twins": (by_run, twins, {"long_name": "training images with a near twin"}),
+        "frechet_floor": (
+            (*by_run, "label"),
+            floor,
+            {"long_name": "distance between halves of the real images"},
+        ),
         "own_distance": ((*by_run, "label"), own, {"long_name": "distance to the nearest of the class"}),
     }
 
@@ -124,6 +132,18 @@ def held_out_images(pair: ImagePair, setting: ImageSetting, recipe: Recipe, name
     everything = setting.everything(load(recipe.data), recipe.side, name)
     unseen = ~np.isin(everything.train_source, pair.train_source)
     return np.concatenate([everything.train[unseen], pair.test])
+
+
+def _frechet_floor(setting: ImageSetting, recipe: Recipe, name: RunName) -> np.ndarray:
+    """Mean distance of half as many real images as are sampled of a class to other real ones of it, (2,)."""
+    everything = setting.everything(load(recipe.data), recipe.side, name)
+    features = FeatureSpace.fit(everything.train, FEATURE_SPACE).features(everything.train)
+    floors = []
+    for label in range(2):
+        own = features[everything.train_labels == label]
+        size = min(recipe.samples // 2, len(own) // 2)
+        floors.append(finite_size_floor(own, size, generator=name.numpy("floor", label)).mean())
+    return np.array(floors)
 
 
 def own_distances(pair: ImagePair) -> np.ndarray:
