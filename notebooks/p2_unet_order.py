@@ -70,7 +70,9 @@ steps: Count = 1200  # training steps of pairs
 checkpoints: Count = 12  # looks at each run
 samples: Count = 256  # generated at each of them
 sampler_steps: Count = 12  # from noise to sample; 50 once more at the end
-grid_steps: Count = 800  # training steps of dials, imbalance and sizes
+grid_steps: Count = 700  # training steps of dials, imbalance and sizes
+grid_checkpoints: Count = 9  # looks at each of these runs
+grid_rows: Count = 64  # noisy images of each class for their losses
 raw_pairs: Texts = ["T-shirt/Sandal"]  # alike in variance, unlike in centroid norm
 dial_class: Text = "Shirt"  # the class that dials cut in two
 gains: Positives = [0.7, 1.0, 1.4]  # standard deviation of the dialled half over the other's
@@ -111,7 +113,9 @@ recipe = Recipe(
     sampler_steps=sampler_steps,
     shown=8,
 )
-grid = recipe.changed(steps=grid_steps)
+grid = recipe.changed(
+    steps=grid_steps, checkpoints=grid_checkpoints, loss_rows=grid_rows, check_steps=sampler_steps, shown=0
+)
 chosen, raw = named_pairs([*pairs, null_pair]), named_pairs(raw_pairs)
 main, runs = chosen[0], {"replicates": replicates, "seed": CONFIRMATORY_ROOT, "block": block}
 run
