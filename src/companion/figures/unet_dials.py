@@ -127,12 +127,12 @@ def _dial(dial: xr.Dataset, dim: str, theory_dim: str, natural: xr.Dataset | Non
 def _apart(at: np.ndarray) -> float:
     """A factor that moves the marks of three clocks at one place apart, small against the distance of places."""
     steps = np.diff(np.sort(np.log(at)))
-    return float(np.exp(min(0.09 * steps.min(), 0.03))) if steps.size else 1.01
+    return float(np.exp(min(0.06 * steps.min(), 0.02))) if steps.size else 1.01
 
 
 def _log_ticks(axes: Axes, named: np.ndarray, held: np.ndarray) -> None:
     axes.set_xscale("log")
-    room = 1.1 * max(np.log(held.max() / held.min()), 0.1) / 2
+    room = 1.25 * max(np.log(held.max() / held.min()), 0.1) / 2
     centre = np.sqrt(held.max() * held.min())
     axes.set_xlim(centre * np.exp(-room), centre * np.exp(room))
     axes.minorticks_off()
