@@ -222,4 +222,5 @@ def predicted_lead(mixture: Mixture, sizes: tuple[float, float] = THEORY_SIZES) 
     train, test = (losses.T for losses in flow_losses(_TIMES, mixture, *sizes))
     reducible = 1 - test.min(axis=-1)
     times = np.stack([early_stop(_TIMES, test), mem_gap(_TIMES, train, test, reducible, GAP)])
-    return log_ratio(times[:, 0], times[:, 1])
+    never = np.isinf(times).all(axis=1)  # no order, and no tie either
+    return np.where(never, np.nan, log_ratio(times[:, 0], times[:, 1]))
