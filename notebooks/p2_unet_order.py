@@ -89,10 +89,10 @@ twin_points: Count = 64  # its training points
 twin_width: Count = 256  # units of its network
 twin_steps: Count = 2000  # steps of its curves
 twin_grid_steps: Count = 500  # steps of its contrasts
-twin_replicates: Count = 2  # its draws
+twin_replicates: Count = 1  # its draws
 twin_samples: Count = 128  # generated at each of its checkpoints
 twin_gains: Positives = [0.7, 1.0, 1.4]  # its ratios of standard deviations
-twin_minorities: Counts = [32, 16, 8]  # its points of the first class
+twin_minorities: Counts = [32, 8]  # its points of the first class
 twin_centrings: Texts = ["pair", "balanced"]  # origins of its Gram matrices
 
 # %%
