@@ -1,4 +1,4 @@
-"""A project of its own for each test that asks for one: root, store and user modules under tmp_path."""
+"""What many tests share: a project of its own with root, store and user modules under tmp_path; and the images."""
 
 import importlib
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from companion.datasets import fashion_mnist, fashion_mnist_full
 from companion.session import current, root
 from companion.store import fingerprint
 
@@ -35,3 +36,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]
     importlib.invalidate_caches()
+
+
+@pytest.fixture(scope="session")
+def embedded():
+    return fashion_mnist.load("embedded")
+
+
+@pytest.fixture(scope="session")
+def full():
+    """The full data if some folder holds it; a test downloads nothing."""
+    needed = set(fashion_mnist_full.FILES)
+    if not any(set(fashion_mnist_full.find(folder)) == needed for folder in fashion_mnist_full.places()):
+        pytest.skip(
+            "the full Fashion-MNIST is not at hand: apt-get install dataset-fashion-mnist, or set COMPANION_DATA"
+        )
+    return fashion_mnist.load("full")

@@ -4,19 +4,14 @@ import numpy as np
 import pytest
 
 from companion.analysis.neighbours import Reference
-from companion.datasets.fashion_mnist import load
 
 
 @pytest.fixture(scope="module")
-def images():
+def images(full):
     """Training and test images, pixels in [-1, 1], float32."""
-    try:
-        data = load("full")
-    except (OSError, ValueError) as problem:
-        pytest.skip(f"full Fashion-MNIST is not here: {type(problem).__name__}")
     return tuple(
         pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(127.5) - np.float32(1)
-        for pixels in (data.train_images, data.test_images)
+        for pixels in (full.train_images, full.test_images)
     )
 
 

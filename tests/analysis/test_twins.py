@@ -5,7 +5,7 @@ import pytest
 
 from companion.analysis.twins import class_neighbours, other_neighbours, twin_flags
 from companion.compute.seeds import generator
-from companion.datasets import fashion_mnist, fashion_mnist_full
+from companion.datasets import fashion_mnist
 
 
 def brute(images, labels):
@@ -75,17 +75,8 @@ def test_what_does_not_fit_is_refused():
         twin_flags(np.eye(3), [0, 0, 0], 0.0)
 
 
-def full_data():
-    if not any(
-        len(fashion_mnist_full.find(folder)) == len(fashion_mnist_full.FILES)
-        for folder in fashion_mnist_full.places()
-    ):
-        pytest.skip("the full Fashion-MNIST is not on this machine")
-    return fashion_mnist.load("full")
-
-
-def test_twins_of_fashion_mnist():
-    data = full_data()
+def test_twins_of_fashion_mnist(full):
+    data = full
     found = class_neighbours(data.train_images.reshape(-1, 784), data.train_labels)
     assert (found.distance > 0).all()  # no exact duplicate within a class
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,7 @@ def test_what_it_cannot_be_is_said():
     with pytest.raises(ValueError, match="second_moment"):
         ScoreModel(MLP, [0.0])
     with pytest.raises(ValueError, match="prediction"):
-        ScoreModel(MLP, [1.0], prediction="x0")  # type: ignore[arg-type]
+        unknown: Any = "x0"
+        ScoreModel(MLP, [1.0], prediction=unknown)
     with pytest.raises(ValueError, match="2 given for 1"):
         ScoreModel(MLP, [1.0]).draw_weights(generators([0, 1]))

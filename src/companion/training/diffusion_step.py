@@ -50,7 +50,7 @@ class TrainingStep:
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            losses = self._move(*given)  # type: ignore[arg-type]
+            losses = self._move(*given)  # type: ignore[arg-type]  # only the last may be None
         torch.cuda.current_stream().wait_stream(stream)
         return losses
 
@@ -59,7 +59,7 @@ class TrainingStep:
         graph = torch.cuda.CUDAGraph()
         self.optimiser.zero_grad(set_to_none=True)
         with torch.cuda.graph(graph):
-            self._found = self._move(*self._inputs)  # type: ignore[arg-type]
+            self._found = self._move(*self._inputs)  # type: ignore[arg-type]  # only the last may be None
         return graph
 
     def _move(self, clean: Tensor, noise: Tensor, index: Tensor, keep: Tensor | None) -> Tensor:
