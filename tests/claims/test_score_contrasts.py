@@ -9,7 +9,7 @@ import xarray as xr
 from companion.claims import score_clocks as clock_claims
 from companion.claims import score_memorisation as memorisation_claims
 from companion.claims import score_order as order_claims
-from companion.claims.contrasts import contrast_times
+from companion.claims.contrasts import contrast_times, judge_order
 from companion.claims.score_contrasts import (
     EARLY_STOP,
     HIGH,
@@ -18,7 +18,6 @@ from companion.claims.score_contrasts import (
     Clock,
     contrast,
     described,
-    judge_order,
     times,
 )
 from companion.studies import score_comparison, score_curves

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.claims.slopes import judge_slope, slope_over_seeds
+from companion.claims.contrasts import judge_order
+from companion.claims.slopes import slope_over_seeds
 
 AT = np.log([1.0, 2.0, 4.0, 8.0])
 
@@ -70,19 +71,19 @@ def test_bounds_at_both_ends_say_nothing():
     found = fitted(lines(np.full(8, 1.0)), rising=cut)
     assert found.interval == (-math.inf, math.inf)
     assert found.text == "open to both sides"
-    assert judge_slope(found, above=0.0, minimum_seeds=5) == "inconclusive"
+    assert judge_order(found, above=0.0, minimum_seeds=5) == "inconclusive"
 
 
 def test_a_bound_can_refute_and_never_confirm():
     cut = np.zeros((4, 8), bool)
     cut[3] = True
     steep, gentle = fitted(lines(np.full(8, 1.5)), rising=cut), fitted(lines(np.full(8, 1.0)), rising=cut)
-    assert judge_slope(steep, above=0.75, below=1.25, minimum_seeds=5) == "fails"
-    assert judge_slope(gentle, above=0.75, below=1.25, minimum_seeds=5) == "inconclusive"
+    assert judge_order(steep, above=0.75, below=1.25, minimum_seeds=5) == "fails"
+    assert judge_order(gentle, above=0.75, below=1.25, minimum_seeds=5) == "inconclusive"
     # One seed that was cut off is enough.
     cut[3, 1:] = False
     assert (
-        judge_slope(fitted(lines(np.full(8, 1.0)), rising=cut), below=1.25, minimum_seeds=5) == "inconclusive"
+        judge_order(fitted(lines(np.full(8, 1.0)), rising=cut), below=1.25, minimum_seeds=5) == "inconclusive"
     )
 
 
@@ -93,7 +94,7 @@ def test_a_number_that_is_missing_is_never_a_pass(hole):
     found = fitted(values)
     assert math.isnan(found.centre)
     assert found.text == "missing"
-    assert judge_slope(found, above=0.0, minimum_seeds=5) == "not evaluated"
+    assert judge_order(found, above=0.0, minimum_seeds=5) == "not evaluated"
 
 
 def test_one_position_has_no_slope():
@@ -106,14 +107,14 @@ def test_one_position_has_no_slope():
 
 
 def test_few_seeds_and_ties_are_inconclusive():
-    assert judge_slope(fitted(lines(np.full(8, 1.0))), above=0.0, minimum_seeds=8) == "holds"
-    assert judge_slope(fitted(lines(np.full(7, 1.0))), above=0.0, minimum_seeds=8) == "inconclusive"
+    assert judge_order(fitted(lines(np.full(8, 1.0))), above=0.0, minimum_seeds=8) == "holds"
+    assert judge_order(fitted(lines(np.full(7, 1.0))), above=0.0, minimum_seeds=8) == "inconclusive"
     tied = np.zeros((4, 8), bool)
     tied[0] = True
-    assert judge_slope(fitted(lines(np.full(8, 1.0)), tied=tied), above=0.0, minimum_seeds=8) == "holds"
+    assert judge_order(fitted(lines(np.full(8, 1.0)), tied=tied), above=0.0, minimum_seeds=8) == "holds"
     tied[1, 0] = True
     found = fitted(lines(np.full(8, 1.0)), tied=tied)
-    assert judge_slope(found, above=0.0, minimum_seeds=8) == "inconclusive"
+    assert judge_order(found, above=0.0, minimum_seeds=8) == "inconclusive"
     assert found.text.endswith("28 % ties")
     assert fitted(lines(np.zeros(8)), tied=np.ones((4, 8))).text == "never reached"
     assert fitted(lines(np.full(1, 1.0))).text == "1.00"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -58,6 +59,40 @@ def contrast_times(
         statistic="median" if censored else "mean",
         ties=float(np.mean(np.isinf(first) & np.isinf(second))) if ratios.size else math.nan,
     )
+
+
+class Estimate(Protocol):
+    """A number over seeds with its interval, such as a contrast or a slope; ``ties`` is the share that says nothing."""
+
+    @property
+    def centre(self) -> float: ...
+    @property
+    def interval(self) -> Interval: ...
+    @property
+    def ties(self) -> float: ...
+    @property
+    def replicates(self) -> int: ...
+
+
+def judge_order(
+    found: Estimate,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    strict: bool = True,
+    minimum_seeds: int = MINIMUM_SEEDS,
+) -> VerdictName:
+    """Verdict of one contrast or slope by its interval alone; too few seeds or too many ties are inconclusive."""
+    verdict = judge_interval(
+        found.centre,
+        *found.interval,
+        criterion_lower=above,
+        criterion_upper=below,
+        strict=strict,
+        replicates=found.replicates,
+        minimum_replicates=minimum_seeds,
+    )
+    return "inconclusive" if verdict != "not evaluated" and found.ties > LARGEST_SHARE_OF_TIES else verdict
 
 
 def judge_contrasts(

@@ -7,10 +7,10 @@ import numpy as np
 import xarray as xr
 
 from companion.analysis.statistics import Interval, bootstrap_interval, median
-from companion.claims.contrasts import contrast_times
+from companion.claims.contrasts import contrast_times, judge_order
 from companion.claims.judging import MINIMUM_SEEDS, judge_all, judge_exact, judge_interval
 from companion.claims.protocol import Claim, Regime, Verdict, VerdictName, not_evaluated, stored_keys
-from companion.claims.score_contrasts import HIGH, LOW, PASSAGE, Clock, described, judge_order, times
+from companion.claims.score_contrasts import HIGH, LOW, PASSAGE, Clock, described, times
 from companion.compute.seeds import generator
 
 SOURCE = "2605.06367"

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from companion.claims.contrasts import LARGEST_SHARE_OF_TIES, Contrast, contrast_times
-from companion.claims.judging import MINIMUM_SEEDS, judge_interval
-from companion.claims.protocol import VerdictName
+from companion.claims.contrasts import Contrast, contrast_times
 from companion.compute.seeds import generator
 
 #: Class 0 of every two-class setting has the larger variance, or the larger centroid norm.
@@ -58,22 +56,6 @@ def contrast(
     noise = generator(0, "bootstrap", setting, clock.text)
     pair = (times(curves, setting, clock, label) for label in (first, second))
     return contrast_times(*pair, generator=noise, confidence=confidence)
-
-
-def judge_order(
-    found: Contrast, *, above: float | None = None, below: float | None = None, strict: bool = True
-) -> VerdictName:
-    """Verdict of one contrast by its interval alone; too few draws or too many ties are inconclusive."""
-    verdict = judge_interval(
-        found.centre,
-        *found.interval,
-        criterion_lower=above,
-        criterion_upper=below,
-        strict=strict,
-        replicates=found.replicates,
-        minimum_replicates=MINIMUM_SEEDS,
-    )
-    return "inconclusive" if verdict != "not evaluated" and found.ties > LARGEST_SHARE_OF_TIES else verdict
 
 
 def described(found: Contrast) -> str:

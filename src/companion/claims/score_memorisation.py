@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from companion.analysis.statistics import Interval, bootstrap_interval
+from companion.claims.contrasts import judge_order
 from companion.claims.judging import MINIMUM_SEEDS, judge_all, judge_interval
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
 from companion.claims.score_contrasts import (
@@ -16,7 +17,6 @@ from companion.claims.score_contrasts import (
     Clock,
     contrast,
     described,
-    judge_order,
     times,
 )
 from companion.compute.seeds import generator

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import xarray as xr
 
 from companion.analysis.statistics import holm
-from companion.claims.contrasts import Contrast, judge_contrasts
+from companion.claims.contrasts import Contrast, judge_contrasts, judge_order
 from companion.claims.judging import judge_all
 from companion.claims.protocol import (
     Claim,
@@ -17,7 +17,7 @@ from companion.claims.protocol import (
     not_evaluated,
     stored_keys,
 )
-from companion.claims.score_contrasts import EARLY_STOP, LOW, PASSAGE, Clock, contrast, described, judge_order
+from companion.claims.score_contrasts import EARLY_STOP, LOW, PASSAGE, Clock, contrast, described
 
 SOURCE = "2605.06367"
 LEAST = math.log(1.1)

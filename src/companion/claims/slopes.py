@@ -7,9 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from companion.analysis.statistics import Interval, bootstrap_interval
-from companion.claims.contrasts import LARGEST_SHARE_OF_TIES
-from companion.claims.judging import judge_interval
-from companion.claims.protocol import VerdictName
 
 
 @dataclass(frozen=True)
@@ -85,24 +82,3 @@ def slope_over_seeds(
         generator.bit_generator.state = state  # the same seeds are redrawn for both ends
         _, upper = bootstrap_interval(high, generator=generator, confidence=confidence)
     return Slope(float(slopes.mean()), (lower, upper), slopes.size, float(ties.mean()))
-
-
-def judge_slope(
-    found: Slope,
-    *,
-    above: float | None = None,
-    below: float | None = None,
-    strict: bool = True,
-    minimum_seeds: int,
-) -> VerdictName:
-    """Verdict of a slope by its interval; too few seeds or too many ties are inconclusive."""
-    verdict = judge_interval(
-        found.centre,
-        *found.interval,
-        criterion_lower=above,
-        criterion_upper=below,
-        strict=strict,
-        replicates=found.replicates,
-        minimum_replicates=minimum_seeds,
-    )
-    return "inconclusive" if verdict != "not evaluated" and found.ties > LARGEST_SHARE_OF_TIES else verdict

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 
 from companion.analysis.statistics import bootstrap_interval, median
-from companion.claims.contrasts import Contrast
+from companion.claims.contrasts import Contrast, judge_order
 from companion.claims.judging import judge_all
 from companion.claims.protocol import Claim, Regime, Verdict, VerdictName, stored_keys
-from companion.claims.score_contrasts import Clock, judge_order
+from companion.claims.score_contrasts import Clock
 from companion.claims.unet_contrasts import (
     EQUIVALENCE_CONFIDENCE,
     LOSS_CLOCKS,

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from companion.claims.contrasts import judge_order
 from companion.claims.judging import MINIMUM_SEEDS, judge_all
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
-from companion.claims.score_contrasts import HIGH, LOW, Clock, judge_order
-from companion.claims.slopes import Slope, judge_slope, slope_over_seeds
+from companion.claims.score_contrasts import HIGH, LOW, Clock
+from companion.claims.slopes import Slope, slope_over_seeds
 from companion.claims.unet_contrasts import (
     EARLY_STOP,
     SOURCE,
@@ -146,7 +147,7 @@ def _slopes(
 
 
 def _judge(found: Slope, above: float = 0.0) -> VerdictName:
-    return judge_slope(found, above=above, minimum_seeds=MINIMUM_SEEDS)
+    return judge_order(found, above=above, minimum_seeds=MINIMUM_SEEDS)
 
 
 def _weighted(data: xr.Dataset, reason: str) -> RegimeVerdict:

@@ -7,10 +7,10 @@ import numpy as np
 import xarray as xr
 
 from companion.analysis.statistics import holm
-from companion.claims.contrasts import Contrast, judge_contrasts
+from companion.claims.contrasts import Contrast, judge_contrasts, judge_order
 from companion.claims.judging import judge_all
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
-from companion.claims.score_contrasts import HIGH, LOW, Clock, judge_order
+from companion.claims.score_contrasts import HIGH, LOW, Clock
 from companion.claims.unet_contrasts import (
     EARLY_STOP,
     EQUIVALENCE_CONFIDENCE,

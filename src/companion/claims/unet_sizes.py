@@ -5,10 +5,11 @@ import math
 import numpy as np
 import xarray as xr
 
+from companion.claims.contrasts import judge_order
 from companion.claims.judging import judge_all
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
 from companion.claims.score_contrasts import HIGH, LOW, Clock
-from companion.claims.slopes import Slope, judge_slope, slope_over_seeds
+from companion.claims.slopes import Slope, slope_over_seeds
 from companion.claims.unet_contrasts import (
     EARLY_STOP,
     MEM_COPY,
@@ -118,8 +119,8 @@ def _slopes(data: xr.Dataset, sizes: np.ndarray, clocks: tuple[Clock, ...]) -> d
 
 def _judge(name: str, found: Slope) -> VerdictName:
     if name.startswith(MEM_COPY.name):
-        return judge_slope(found, above=SHALLOWEST, below=STEEPEST, strict=False, minimum_seeds=LEAST_SEEDS)
-    return judge_slope(found, below=LARGEST_EARLY, minimum_seeds=LEAST_SEEDS)
+        return judge_order(found, above=SHALLOWEST, below=STEEPEST, strict=False, minimum_seeds=LEAST_SEEDS)
+    return judge_order(found, below=LARGEST_EARLY, minimum_seeds=LEAST_SEEDS)
 
 
 def _room(name: str, found: Slope) -> float:
