@@ -11,9 +11,7 @@ import math
 import numpy as np
 
 from companion.compute.compiled import compiled, prange
-from companion.theory.relu_kernels import loss
-from companion.training.lane_rows import combination, products
-from companion.training.lanes import (
+from companion.theory.lanes import (
     load,
     multiply_add,
     sine_and_overlap_probability,
@@ -21,6 +19,8 @@ from companion.training.lanes import (
     store,
     zeros,
 )
+from companion.theory.relu_kernels import loss
+from companion.training.lane_rows import combination, products
 
 WIDTH = 8  # one register of AVX-512, two of AVX2, four of NEON
 

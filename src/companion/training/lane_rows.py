@@ -5,7 +5,7 @@ entry is summed in order, so that its bits do not depend on the blocking.
 """
 
 from companion.compute.compiled import compiled
-from companion.training.lanes import load, multiply_add, store
+from companion.theory.lanes import load, multiply_add, store
 
 
 @compiled()

@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from companion.compute.compiled import compiled, prange
+from companion.theory.lanes import load, multiply_add, square_root, store, zeros
 from companion.training.lane_rows import combination, products
-from companion.training.lanes import load, multiply_add, square_root, store, zeros
 from companion.training.two_layer_kernels import couple, measure, slopes
 
 WIDTH = 8  # as in descent_kernels

@@ -9,14 +9,14 @@ neighbours.
 import math
 
 from companion.compute.compiled import compiled
-from companion.training.lane_rows import combination, products
-from companion.training.lanes import (
+from companion.theory.lanes import (
     load,
     multiply_add,
     sine_and_overlap_probability,
     square_root,
     store,
 )
+from companion.training.lane_rows import combination, products
 
 
 @compiled()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from companion.compute.compiled import compiled
-from companion.training.lanes import load, sine_and_overlap_probability, store, zeros
+from companion.theory.lanes import load, sine_and_overlap_probability, store, zeros
 
 
 @compiled()

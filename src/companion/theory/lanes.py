@@ -109,11 +109,17 @@ def _emit_positive_part(builder: Any, lanes: Lanes, values: list[Any]) -> Any:
     return builder.select(builder.fcmp_ordered(">", values[0], zero), values[0], zero)
 
 
+def _emit_where_positive(builder: Any, lanes: Lanes, values: list[Any]) -> Any:
+    zero = ir.Constant(_vector(lanes), None)
+    return builder.select(builder.fcmp_ordered(">", values[0], zero), values[1], values[2])
+
+
 square_root: Any = _llvm("sqrt", 1)
 magnitude: Any = _llvm("fabs", 1)
 with_sign_of: Any = _llvm("copysign", 2)  # |a| with the sign of b
 multiply_add: Any = _llvm("fma", 3)  # a b + c, rounded once
 positive_part: Any = _elementwise(_emit_positive_part, 1)  # max(a, 0)
+where_positive: Any = _elementwise(_emit_where_positive, 3)  # b where a > 0, c elsewhere
 
 
 def _zeros(context: Any, width: Any) -> Any:
