@@ -15,7 +15,8 @@ smoke: install
 	$(BIN)/python run_all.py --profile smoke --jobs 2
 
 test: install
-	$(BIN)/python -m pytest -m "not faults and not slurm and not browser"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile \
+		-m "not faults and not slurm and not browser"
 
 test-all: test
 	$(BIN)/python -m pytest -m "faults or slurm or browser"
