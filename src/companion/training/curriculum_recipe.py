@@ -1,0 +1,90 @@
+"""What a training of transformers is made of: networks, recipe, and those who watch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from companion.compute.devices import Precision
+from companion.models.transformer import TransformerSpec, TransformerStack
+from companion.training.diffusion_draws import RunName
+from companion.training.operation_batches import TrainingRows
+from companion.training.schedules import Schedule
+from companion.training.stacked_adam import AdamSettings
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkRun:
+    """One network of a stack: where its draws come from, what it trains on, and its own rates.
+
+    ``labels`` (table,) are the classes that it is taught for every row of the table; rates that are None are the
+    recipe's.
+    """
+
+    name: RunName
+    rows: TrainingRows
+    labels: NDArray[np.int64]
+    learning_rate: float | None = None
+    weight_decay: float | None = None
+
+
+@dataclass(frozen=True)
+class CurriculumRecipe:
+    """How a stack is trained: ``steps`` steps on ``batch`` rows (0: on all), operations mixed by ``schedule``.
+
+    ``look_every`` steps an adaptive schedule is told losses and accuracies on training rows. At each switch of the
+    schedule ``consolidation`` γ anchors the weights, (γ/2) |θ - θ_switch|² (arXiv:2106.08068), and ``reset_moments``
+    starts the optimiser anew. Raises ValueError, naming the field.
+    """
+
+    network: TransformerSpec
+    schedule: Schedule
+    steps: int
+    batch: int = 0
+    adam: AdamSettings = field(default_factory=AdamSettings)
+    look_every: int = 25
+    consolidation: float = 0.0
+    reset_moments: bool = False
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("batch", 0), ("look_every", 1), ("consolidation", 0)):
+            value = getattr(self, name)
+            if not value >= least:
+                raise ValueError(f"{name}: {value} given; allowed: a number >= {least}")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The stack as monitors see it at a checkpoint."""
+
+    step: int
+    stack: TransformerStack
+    weights: Tensor
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Logits (S, rows, classes) of ``tokens`` (S, rows, positions)."""
+        return self.stack.logits(self.weights, tokens)
+
+    def features(self, tokens: Tensor) -> Tensor:
+        """Residual streams (S, rows, width) at the last position."""
+        return self.stack.features(self.weights, tokens)
+
+
+class Monitor(Protocol):
+    """Looks at the stack at its checkpoints; names map to (dims after ``run``, array (S, ...)), recorded by step."""
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """Steps after which it looks."""
+        ...
+
+    @property
+    def dim(self) -> str:
+        """Name of the dim of these steps."""
+        ...
+
+    def __call__(self, snapshot: Snapshot) -> Mapping[str, tuple[tuple[str, ...], NDArray]]: ...
