@@ -12,7 +12,7 @@ from companion.training.adaptive_schedules import Gate
 from companion.training.curricula import train_stack
 from companion.training.curriculum_recipe import CurriculumRecipe, NetworkRun
 from companion.training.diffusion_draws import RunName
-from companion.training.operation_batches import TrainingRows
+from companion.training.operation_batches import TableSource, TrainingRows
 from companion.training.schedules import Blocked, Static
 
 P = 7
@@ -26,7 +26,7 @@ TOKENS = np.concatenate(
 ANSWERS = np.concatenate([(FIRST + SECOND) % P, np.maximum(FIRST, SECOND)])
 OPERATION = np.repeat([0, 1], P * P)
 NETWORK = TransformerSpec(P + 3, P, 4, width=16, hidden=32)
-RECIPE = CurriculumRecipe(NETWORK, Static((0.5, 0.5)), steps=30, batch=32)
+RECIPE = CurriculumRecipe(NETWORK, Static((0.5, 0.5)), steps=30)
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +40,17 @@ def one_thread():
 def runs(count, **rates):
     found = []
     for seed in range(count):
-        train = np.sort(np.random.default_rng(seed).permutation(2 * P * P)[:70])
-        rows = TrainingRows(train, OPERATION[train], np.ones(70))
-        found.append(NetworkRun(RunName(0, ("curriculum", seed)), rows, ANSWERS, **rates))
+        found.append(NetworkRun(RunName(0, ("curriculum", seed)), **rates))
     return found
+
+
+def source(own, batch):
+    given = []
+    for run in own:
+        train = np.sort(np.random.default_rng(run.name.name[-1]).permutation(2 * P * P)[:70])
+        given.append(TrainingRows(train, OPERATION[train], np.ones(70)))
+    labels = np.tile(ANSWERS, (len(own), 1))
+    return TableSource(TOKENS, labels, given, [run.name for run in own], 2, batch)
 
 
 class Accuracy:
@@ -63,16 +70,17 @@ class Accuracy:
         }
 
 
-def trained(recipe, own, steps=(0, 15, 30), **options):
-    return train_stack(recipe, TOKENS, own, [Accuracy(list(steps))], device="cpu", **options)
+def trained(recipe, own, steps=(0, 15, 30), batch=32, **options):
+    rows = source(own, batch)
+    return train_stack(recipe, rows, own, [Accuracy(list(steps))], device="cpu", **options)
 
 
 @pytest.mark.parametrize("batch", [0, 32])
 def test_training_learns_and_repeats_to_the_byte(batch):
-    recipe = replace(RECIPE, steps=80, batch=batch)
-    first = trained(recipe, runs(2), (0, 80))
+    recipe = replace(RECIPE, steps=80)
+    first = trained(recipe, runs(2), (0, 80), batch)
     assert (first.accuracy[:, -1] > first.accuracy[:, 0] + 0.2).all()
-    assert first.identical(trained(recipe, runs(2), (0, 80)))
+    assert first.identical(trained(recipe, runs(2), (0, 80), batch))
 
 
 def test_one_step_of_a_stack_is_that_of_each_network_alone():
@@ -137,9 +145,7 @@ def test_consolidation_holds_weights_to_those_at_the_switch():
     assert moved[1] < 0.7 * moved[0]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("steps", 0), ("batch", -1), ("look_every", 0), ("consolidation", -0.1)]
-)
+@pytest.mark.parametrize(("field", "value"), [("steps", 0), ("look_every", 0), ("consolidation", -0.1)])
 def test_bad_recipes_are_named(field, value):
     with pytest.raises(ValueError, match=field):
         replace(RECIPE, **{field: value})

@@ -22,7 +22,7 @@ from companion.session import events
 from companion.session.progress import progress
 from companion.training.checkpoints import load_checkpoint, save_checkpoint
 from companion.training.curriculum_recipe import CurriculumRecipe, Monitor, NetworkRun, Snapshot
-from companion.training.operation_batches import FullBatches, SampledBatches
+from companion.training.operation_batches import Rows, Source
 from companion.training.schedules import State
 from companion.training.stacked_adam import StackedAdam
 
@@ -31,7 +31,7 @@ _SAVE_SECONDS = 120.0
 
 def train_stack(
     recipe: CurriculumRecipe,
-    tokens: NDArray[np.int64],
+    source: Source,
     runs: Sequence[NetworkRun],
     monitors: Sequence[Monitor] = (),
     *,
@@ -39,7 +39,7 @@ def train_stack(
     folder: Path | None = None,
     label: str = "transformers",
 ) -> xr.Dataset:
-    """Train ``runs`` as one stack on the table ``tokens`` (rows, positions); what monitors see, with dim ``run``.
+    """Train ``runs`` as one stack on the rows of ``source``; what monitors see, with dim ``run``.
 
     Also ``mixture`` and ``exposure`` (run, look, operation) where an adaptive schedule looks and at switches, and
     ``stopped_at`` (run,): the step at which a network's loss was no number (-1: never); it stops alone, and its later
@@ -50,7 +50,7 @@ def train_stack(
     if not runs:
         raise ValueError("runs: none given; allowed: at least one")
     with arithmetic(where, recipe.precision):
-        training = _Training(recipe, tokens, runs, monitors, where, folder)
+        training = _Training(recipe, source, runs, monitors, where, folder)
         training.resume()
         with progress(label, recipe.steps, "steps") as advance:
             advance(training.step)
@@ -67,7 +67,7 @@ class _Training:
     def __init__(
         self,
         recipe: CurriculumRecipe,
-        tokens: NDArray[np.int64],
+        source: Source,
         runs: Sequence[NetworkRun],
         monitors: Sequence[Monitor],
         device: torch.device,
@@ -77,15 +77,7 @@ class _Training:
         self.file = folder / "training.pt" if folder else None
         self.stack = TransformerStack(recipe.network)
         self.operations = recipe.schedule.operations
-        self.tokens = torch.from_numpy(tokens).to(device)
-        self.labels = torch.from_numpy(np.stack([run.labels for run in runs])).to(device)
-        rows = [run.rows for run in runs]
-        self.batches = (
-            SampledBatches(rows, [run.name for run in runs], self.operations, recipe.batch)
-            if recipe.batch
-            else FullBatches(rows, self.operations)
-        )
-        self.everything = FullBatches(rows, self.operations)
+        self.source = source
         weights = self.stack.draw_weights([run.name.torch("weights") for run in runs])
         self.weights = weights.to(device).requires_grad_(True)
         adam = recipe.adam
@@ -126,9 +118,9 @@ class _Training:
         mixture = recipe.schedule.mixture(step, recipe.steps, self.state)
         if step == 0 or step in self.switches or (self.state and step % recipe.look_every == 0):
             self._note(mixture)
-        batch = self.batches.draw(step, mixture, self.exposure)
-        rows = torch.from_numpy(batch.rows).to(self.device)
-        losses = self._losses(rows, torch.from_numpy(batch.weight).to(self.device))
+        rows = self.source.draw(step, mixture, self.exposure)
+        entropy, _ = self._entropy(rows, self.weights)
+        losses = (entropy * torch.from_numpy(rows.weight).to(self.device)).sum(dim=1)
         if recipe.consolidation and self.anchored:
             losses = losses + 0.5 * recipe.consolidation * (self.weights - self.anchor).square().sum(dim=1)
         self.weights.grad = None
@@ -139,15 +131,15 @@ class _Training:
         assert self.weights.grad is not None
         factor = recipe.adam.rate_factor(step, recipe.steps)
         self.adam.step(self.weights.detach(), self.weights.grad, factor, self.alive)
-        np.add.at(self.exposure, (np.arange(len(self.runs))[:, None], batch.operation), batch.weight > 0)
+        np.add.at(self.exposure, (np.arange(len(self.runs))[:, None], rows.operation), rows.weight > 0)
         self.step += 1
 
-    def _losses(self, rows: Tensor, weight: Tensor) -> Tensor:
-        """Weighted mean cross-entropy of each network, (S,)."""
-        logits = self.stack.logits(self.weights, self.tokens[rows])
-        target = torch.take_along_dim(self.labels, rows, dim=1)
+    def _entropy(self, rows: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of each row, and whether its class is the likeliest, both (S, rows)."""
+        logits = self.stack.logits(weights, torch.from_numpy(rows.tokens).to(self.device))
+        target = torch.from_numpy(rows.labels).to(self.device)
         entropy = functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
-        return (entropy.view_as(weight) * weight).sum(dim=1)
+        return entropy.view(target.shape), logits.detach().argmax(dim=2) == target
 
     def _switch(self) -> None:
         self.anchor, self.anchored = self.weights.detach().clone(), True
@@ -157,17 +149,13 @@ class _Training:
     @torch.no_grad()
     def _look(self) -> None:
         """Tell the schedule losses and accuracies on the training rows, of each operation apart."""
-        batch = self.everything.draw(self.step, np.full((1, self.operations), 1.0), self.exposure)
-        rows = torch.from_numpy(batch.rows).to(self.device)
-        logits = self.stack.logits(self.weights.detach(), self.tokens[rows])
-        target = torch.take_along_dim(self.labels, rows, dim=1)
-        entropy = functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
-        right = (logits.argmax(dim=2) == target).cpu().numpy()
+        rows = self.source.sample()
+        entropy, right = self._entropy(rows, self.weights.detach())
         found = []
-        for values in (entropy.view(target.shape).cpu().numpy(), right):
-            weighted = values * batch.weight
+        for values in (entropy.cpu().numpy(), right.cpu().numpy()):
+            weighted = values * rows.weight
             found.append(
-                np.stack([(weighted * (batch.operation == k)).sum(axis=1) for k in range(self.operations)], 1)
+                np.stack([(weighted * (rows.operation == k)).sum(axis=1) for k in range(self.operations)], 1)
             )
         self.state = self.recipe.schedule.observe(self.step, found[0], found[1], self.state)
 

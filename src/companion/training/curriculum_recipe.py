@@ -4,36 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from companion.compute.devices import Precision
 from companion.models.transformer import TransformerSpec, TransformerStack
 from companion.training.diffusion_draws import RunName
-from companion.training.operation_batches import TrainingRows
 from companion.training.schedules import Schedule
 from companion.training.stacked_adam import AdamSettings
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class NetworkRun:
-    """One network of a stack: where its draws come from, what it trains on, and its own rates.
-
-    ``labels`` (table,) are the classes that it is taught for every row of the table; rates that are None are the
-    recipe's.
-    """
+    """One network of a stack: where its draws come from, and its own rates; one that is None is the recipe's."""
 
     name: RunName
-    rows: TrainingRows
-    labels: NDArray[np.int64]
     learning_rate: float | None = None
     weight_decay: float | None = None
 
 
 @dataclass(frozen=True)
 class CurriculumRecipe:
-    """How a stack is trained: ``steps`` steps on ``batch`` rows (0: on all), operations mixed by ``schedule``.
+    """How a stack is trained: ``steps`` steps on rows of operations that are mixed by ``schedule``.
 
     ``look_every`` steps an adaptive schedule is told losses and accuracies on training rows. At each switch of the
     schedule ``consolidation`` γ anchors the weights, (γ/2) |θ - θ_switch|² (arXiv:2106.08068), and ``reset_moments``
@@ -43,7 +35,6 @@ class CurriculumRecipe:
     network: TransformerSpec
     schedule: Schedule
     steps: int
-    batch: int = 0
     adam: AdamSettings = field(default_factory=AdamSettings)
     look_every: int = 25
     consolidation: float = 0.0
@@ -51,7 +42,7 @@ class CurriculumRecipe:
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("batch", 0), ("look_every", 1), ("consolidation", 0)):
+        for name, least in (("steps", 1), ("look_every", 1), ("consolidation", 0)):
             value = getattr(self, name)
             if not value >= least:
                 raise ValueError(f"{name}: {value} given; allowed: a number >= {least}")

@@ -7,7 +7,7 @@ position, so that a training goes on after a kill without any generator's state.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,27 @@ Whole = NDArray[np.int64]
 
 # Draws that are made at once; their number is part of what a stream is.
 _STREAM, _CHOICES = 4096, 64
+
+
+class Rows(NamedTuple):
+    """Rows as a network reads them: ``tokens`` (S, rows, T), ``labels``, ``operation`` and ``weight`` (S, rows)."""
+
+    tokens: Whole
+    labels: Whole
+    operation: Whole
+    weight: NDArray[np.float32]
+
+
+class Source(Protocol):
+    """Where the rows of a training come from."""
+
+    def draw(self, step: int, mixture: Floats, exposure: Whole) -> Rows:
+        """Rows of ``step`` at weights (S or 1, operations), given those shown so far, (S, operations)."""
+        ...
+
+    def sample(self) -> Rows:
+        """Training rows that an adaptive schedule is judged on, each operation with total weight 1."""
+        ...
 
 
 class Batch(NamedTuple):
@@ -126,3 +147,34 @@ class FullBatches:
         weights = np.broadcast_to(mixture, (len(self.rows), mixture.shape[1]))
         share = np.take_along_axis(weights, self.operation, axis=1) * self.within
         return Batch(self.rows, self.operation, share.astype(np.float32))
+
+
+class TableSource:
+    """Rows of one table of ``tokens`` (rows, T) that networks share, each with labels of its own, (S, rows).
+
+    ``batch`` rows a step, or all of a network's training rows where it is 0.
+    """
+
+    def __init__(
+        self,
+        tokens: Whole,
+        labels: Whole,
+        given: Sequence[TrainingRows],
+        names: Sequence[RunName],
+        operations: int,
+        batch: int,
+    ):
+        self.tokens, self.labels = tokens, labels
+        self.everything = FullBatches(given, operations)
+        self.batches = SampledBatches(given, names, operations, batch) if batch else self.everything
+        self.operations = operations
+
+    def draw(self, step: int, mixture: Floats, exposure: Whole) -> Rows:
+        return self._rows(self.batches.draw(step, mixture, exposure))
+
+    def sample(self) -> Rows:
+        return self._rows(self.everything.draw(0, np.ones((1, self.operations)), np.empty((0, 0), np.int64)))
+
+    def _rows(self, batch: Batch) -> Rows:
+        labels = np.take_along_axis(self.labels, batch.rows, axis=1)
+        return Rows(self.tokens[batch.rows], labels, batch.operation, batch.weight)
