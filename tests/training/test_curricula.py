@@ -1,32 +1,15 @@
-"""Stacks of transformers in training: gradients, bytes, neighbours, kills, stops and adaptive schedules."""
-
-from dataclasses import replace
+"""Curricula from plain data: the smoke profile, variations in one stack, what is recorded, and refusals."""
 
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
-from companion.models.transformer import TransformerSpec
-from companion.training import curricula
-from companion.training.adaptive_schedules import Gate
-from companion.training.curricula import train_stack
-from companion.training.curriculum_recipe import CurriculumRecipe, NetworkRun
-from companion.training.diffusion_draws import RunName
-from companion.training.operation_batches import TableSource, TrainingRows
-from companion.training.schedules import Blocked, Static
+from companion.training.curricula import train_curriculum
+from companion.training.curriculum_spec import CurriculumSpec, ScheduleSpec, TaskSpec
 
-P = 7
-FIRST, SECOND = np.divmod(np.arange(P * P), P)
-TOKENS = np.concatenate(
-    [
-        np.stack([FIRST, np.full(P * P, P + operation), SECOND, np.full(P * P, P + 2)], axis=1)
-        for operation in range(2)
-    ]
-)
-ANSWERS = np.concatenate([(FIRST + SECOND) % P, np.maximum(FIRST, SECOND)])
-OPERATION = np.repeat([0, 1], P * P)
-NETWORK = TransformerSpec(P + 3, P, 4, width=16, hidden=32)
-RECIPE = CurriculumRecipe(NETWORK, Static((0.5, 0.5)), steps=30)
+TASKS = TaskSpec(operations=("add", "mul"), prime=11, fractions=(0.7,))
+SMOKE = CurriculumSpec(tasks=TASKS, steps=60, batch=64, width=16, hidden=64, every=30, logarithmic=5)
 
 
 @pytest.fixture(autouse=True)
@@ -37,115 +20,67 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def runs(count, **rates):
-    found = []
-    for seed in range(count):
-        found.append(NetworkRun(RunName(0, ("curriculum", seed)), **rates))
-    return found
+def test_the_smoke_profile_learns_and_repeats():
+    found = train_curriculum(SMOKE, [0, 1], device="cpu")
+    assert found.train_accuracy[:, 0].mean() < 0.2 < float(found.train_accuracy[:, -1].mean())
+    assert np.isfinite(found.train_loss).all() and np.isfinite(found.test_loss).all()
+    assert (found.train.sum("row") == 2 * round(0.7 * 121)).all()
+    assert found.identical(train_curriculum(SMOKE, [0, 1], device="cpu"))
+    assert found.operation.values.tolist() == ["add", "mul"] and found.replicate.values.tolist() == [0, 1]
 
 
-def source(own, batch):
-    given = []
-    for run in own:
-        train = np.sort(np.random.default_rng(run.name.name[-1]).permutation(2 * P * P)[:70])
-        given.append(TrainingRows(train, OPERATION[train], np.ones(70)))
-    labels = np.tile(ANSWERS, (len(own), 1))
-    return TableSource(TOKENS, labels, given, [run.name for run in own], 2, batch)
+def test_networks_of_one_stack_may_differ():
+    variations = [{"weight_decay": 0.1}, {"weights": (0.9, 0.1)}, {"fractions": (0.3,)}, {"corruption": 0.2}]
+    found = train_curriculum(SMOKE, [0] * 4, variations=variations, device="cpu")
+    exposure = found.step_exposure[:, -1].values
+    assert exposure.sum(axis=1).tolist() == [64 * 60] * 4
+    assert exposure[1, 0] / exposure[1].sum() == pytest.approx(0.9, abs=0.03)
+    assert found.train.sum("row").values.tolist() == [170, 170, 72, 170]
+    assert found.corrupted.sum("row").values.tolist() == [0, 0, 0, 34]
+    assert np.isfinite(found.wrong_accuracy[3]).all() and np.isnan(found.wrong_accuracy[0]).all()
+    alone = train_curriculum(SMOKE, [0], variations=variations[1:2], device="cpu")
+    np.testing.assert_allclose(found.train_loss[1, 0], alone.train_loss[0, 0], atol=1e-5)
+    np.testing.assert_array_equal(exposure[1], alone.step_exposure[0, -1])
 
 
-class Accuracy:
-    """Share of right answers on the whole table."""
-
-    dim = "step"
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def __call__(self, snapshot):
-        tokens = torch.from_numpy(TOKENS).expand(len(snapshot.weights), -1, -1)
-        right = snapshot.logits(tokens).argmax(dim=2) == torch.from_numpy(ANSWERS)
-        return {
-            "accuracy": ((), right.double().mean(dim=1).numpy()),
-            "weights": (("weight",), snapshot.weights.numpy().copy()),
-        }
-
-
-def trained(recipe, own, steps=(0, 15, 30), batch=32, **options):
-    rows = source(own, batch)
-    return train_stack(recipe, rows, own, [Accuracy(list(steps))], device="cpu", **options)
+def test_everything_asked_for_is_recorded():
+    schedule = ScheduleSpec(kind="blocked", order=(1, 0))
+    spec = SMOKE.changed(schedule=schedule.model_dump(), checkpoints=3, linear_checkpoints=4, moments=(0, 60))
+    found = train_curriculum(spec, [3], device="cpu")
+    assert {30, 31, 33, 40} <= set(found.step.values.tolist())
+    assert {0, 20, 30, 40, 60} <= set(found.checkpoint.values.tolist())
+    assert found.correct.dims == ("run", "moment", "row")
+    np.testing.assert_allclose(found.additive_power.sum("frequency"), 1)
+    train = found.train.astype(bool).values[0]
+    first = np.arange(242) < 121
+    last = found.correct.sel(moment=60).values[0]
+    assert last[train & first].mean() == pytest.approx(float(found.train_accuracy[0, -1, 0]))
+    seen, unseen = found.seen_accuracy[0, -1, 0], found.unseen_accuracy[0, -1, 0]
+    low, high = sorted((float(seen), float(unseen)))
+    assert low <= float(found.test_accuracy[0, -1, 0]) <= high
 
 
-@pytest.mark.parametrize("batch", [0, 32])
-def test_training_learns_and_repeats_to_the_byte(batch):
-    recipe = replace(RECIPE, steps=80)
-    first = trained(recipe, runs(2), (0, 80), batch)
-    assert (first.accuracy[:, -1] > first.accuracy[:, 0] + 0.2).all()
-    assert first.identical(trained(recipe, runs(2), (0, 80), batch))
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"tasks": {"operations": ("add", "div"), "prime": 12}}, "prime"),
+        ({"tasks": {"operations": ("ad",)}}, "ad"),
+        ({"tasks": {"fractions": (1.0,)}}, "fractions"),
+        ({"schedule": {"weights": (0.5, 0.4)}}, r"weights.*sum 0\.9"),
+        ({"schedule": {"weights": (1.0,)}}, "one of 2"),
+        ({"heads": 3}, "heads"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"moments": (61,)}, "moments"),
+        ({"steps": 0}, "steps"),
+    ],
+)
+def test_bad_specs_are_named_before_any_work(change, named):
+    with pytest.raises(ValidationError, match=named):
+        SMOKE.changed(**change)
 
 
-def test_one_step_of_a_stack_is_that_of_each_network_alone():
-    recipe = replace(RECIPE, steps=1)
-    together = trained(recipe, runs(3), (0, 1))
-    for seed in range(3):
-        alone = trained(recipe, runs(3)[seed : seed + 1], (0, 1))
-        np.testing.assert_allclose(together.weights[seed], alone.weights[0], rtol=0, atol=1e-6)
-
-
-def test_rates_belong_to_networks():
-    slow, fast = runs(1, learning_rate=1e-4, weight_decay=0.0), runs(1, learning_rate=1e-2, weight_decay=0.5)
-    together = trained(RECIPE, [*slow, *fast])
-    for place, own in enumerate((slow, fast)):
-        alone = trained(RECIPE, own)
-        np.testing.assert_allclose(together.weights[place, 1], alone.weights[0, 1], rtol=0, atol=2e-4)
-    moved = np.abs(together.weights[:, 2] - together.weights[:, 0]).mean("weight")
-    assert moved[1] > 20 * moved[0]
-
-
-def test_a_killed_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
-    recipe = replace(RECIPE, schedule=Gate((1, 0), threshold=0.2, looks=1), look_every=5)
-    whole = trained(recipe, runs(2), folder=tmp_path / "whole")
-    took = curricula._Training._one_step
-
-    def killed(self):
-        if self.step == 22:
-            raise KeyboardInterrupt
-        took(self)
-
-    monkeypatch.setattr(curricula._Training, "_one_step", killed)
-    with pytest.raises(KeyboardInterrupt):
-        trained(recipe, runs(2), folder=tmp_path / "killed")
-    monkeypatch.setattr(curricula._Training, "_one_step", took)
-    resumed = trained(recipe, runs(2), folder=tmp_path / "killed")
-    assert resumed.identical(whole)
-
-
-def test_a_network_without_a_number_stops_alone():
-    ill = runs(3)
-    ill[1] = replace(ill[1], learning_rate=1e30)
-    found, fine = trained(RECIPE, ill), trained(RECIPE, runs(3))
-    assert found.stopped_at.values[1] > 0 and (found.stopped_at.values[[0, 2]] == -1).all()
-    assert np.isnan(found.accuracy[1, -1])
-    np.testing.assert_array_equal(found.weights[[0, 2]], fine.weights[[0, 2]])
-
-
-def test_exposure_and_weights_are_on_record():
-    found = trained(replace(RECIPE, schedule=Blocked((1, 0), ends=(0.5, 1.0))), runs(2))
-    np.testing.assert_array_equal(found.step_exposure[:, 1], [[0, 15 * 32]] * 2)
-    np.testing.assert_array_equal(found.step_exposure[:, 2], [[15 * 32, 15 * 32]] * 2)
-    assert found.look.values.tolist() == [0, 15]
-    np.testing.assert_array_equal(found.mixture[0], [[0, 1], [1, 0]])
-
-
-def test_consolidation_holds_weights_to_those_at_the_switch():
-    blocks = replace(RECIPE, schedule=Blocked((0, 1)), steps=40)
-    free = trained(blocks, runs(2), (20, 40))
-    held = trained(replace(blocks, consolidation=10.0), runs(2), (20, 40))
-    np.testing.assert_array_equal(free.weights[:, 0], held.weights[:, 0])
-    moved = [float(np.abs(each.weights[:, 1] - each.weights[:, 0]).mean()) for each in (free, held)]
-    assert moved[1] < 0.7 * moved[0]
-
-
-@pytest.mark.parametrize(("field", "value"), [("steps", 0), ("look_every", 0), ("consolidation", -0.1)])
-def test_bad_recipes_are_named(field, value):
-    with pytest.raises(ValueError, match=field):
-        replace(RECIPE, **{field: value})
+def test_bad_variations_are_named():
+    with pytest.raises(ValueError, match="variations: width given"):
+        train_curriculum(SMOKE, [0], variations=[{"width": 8}])
+    with pytest.raises(ValueError, match="variations: 1 given"):
+        train_curriculum(SMOKE, [0, 1], variations=[{}])

@@ -1,256 +1,111 @@
-"""Training of stacks of small transformers on several operations, by a schedule, watched while they learn.
+"""Curricula of small transformers, from plain data to records: several networks of one spec side by side."""
 
-The loss is the sum over networks of each network's own mean cross-entropy at the last position, so that each one's
-gradient is what it would be alone. Rates, decays and mixture weights may differ between the networks of a stack.
-"""
-
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 import xarray as xr
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
-from companion.compute.devices import arithmetic, torch_device
-from companion.models.transformer import TransformerStack
-from companion.session import events
-from companion.session.progress import progress
-from companion.training.checkpoints import load_checkpoint, save_checkpoint
-from companion.training.curriculum_recipe import CurriculumRecipe, Monitor, NetworkRun, Snapshot
-from companion.training.operation_batches import Rows, Source
-from companion.training.schedules import State
-from companion.training.stacked_adam import StackedAdam
+from companion.datasets.operation_splits import Split
+from companion.datasets.operations import TaskSet
+from companion.training.curriculum_monitors import (
+    AccuracyMonitor,
+    PredictionMonitor,
+    SpectrumMonitor,
+    WeightMonitor,
+    metric_steps,
+)
+from companion.training.curriculum_recipe import CurriculumRecipe, Monitor, NetworkRun
+from companion.training.curriculum_spec import CurriculumSpec
+from companion.training.diffusion_draws import RunName
+from companion.training.operation_batches import TableSource, TrainingRows
+from companion.training.schedules import PerNetwork, Schedule
+from companion.training.transformer_training import train_stack
 
-_SAVE_SECONDS = 120.0
 
-
-def train_stack(
-    recipe: CurriculumRecipe,
-    source: Source,
-    runs: Sequence[NetworkRun],
-    monitors: Sequence[Monitor] = (),
+def train_curriculum(
+    spec: CurriculumSpec,
+    seeds: Sequence[int],
     *,
+    root: int = 0,
+    variations: Sequence[Mapping[str, Any]] = (),
+    schedule: Schedule | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Path | None = None,
-    label: str = "transformers",
+    label: str = "",
 ) -> xr.Dataset:
-    """Train ``runs`` as one stack on the rows of ``source``; what monitors see, with dim ``run``.
+    """Train one network for each of ``seeds`` (replicates under ``root``), all of them as one stack.
 
-    Also ``mixture`` and ``exposure`` (run, look, operation) where an adaptive schedule looks and at switches, and
-    ``stopped_at`` (run,): the step at which a network's loss was no number (-1: never); it stops alone, and its later
-    records are NaN. With ``folder``, training goes on from the state that a killed call left there, bit for bit on a
-    CPU. Raises ValueError for runs that do not fit, RuntimeError for a missing device.
+    ``variations`` holds for each network the fields that it has of its own (`curriculum_spec.OWN_FIELDS`), so that a
+    phase diagram is one program. ``schedule`` replaces the spec's, for yoked controls. Networks of one seed share
+    start, training rows and streams of batches, whatever else differs. Dims of the result: ``run``, ``step``
+    (accuracies, spectra; see `curriculum_monitors`), ``operation``, ``look``, ``checkpoint``, ``moment``; ``train`` and
+    ``corrupted`` (run, row) are the splits. Raises ValueError for variations that do not fit.
     """
-    where = torch_device(device)
-    if not runs:
-        raise ValueError("runs: none given; allowed: at least one")
-    with arithmetic(where, recipe.precision):
-        training = _Training(recipe, source, runs, monitors, where, folder)
-        training.resume()
-        with progress(label, recipe.steps, "steps") as advance:
-            advance(training.step)
-            training.watch()
-            for stop in training.stops():
-                advance(training.advance_to(stop))
-                training.watch()
-        return training.result()
+    if variations and len(variations) != len(seeds):
+        raise ValueError(f"variations: {len(variations)} given; allowed: one for each of {len(seeds)} seeds")
+    own = [spec.varied(each) for each in variations] if variations else [spec] * len(seeds)
+    tasks = spec.tasks.tasks(root)
+    splits = [each.tasks.drawn(tasks, root, seed) for each, seed in zip(own, seeds, strict=True)]
+    names = [RunName(root, ("curriculum", seed)) for seed in seeds]
+    schedule = schedule or _schedule(spec, own, len(tasks.operations))
+    recipe = CurriculumRecipe(
+        spec.network(tasks),
+        schedule,
+        spec.steps,
+        adam=spec.adam,
+        look_every=spec.look_every,
+        consolidation=spec.consolidation,
+        reset_moments=spec.reset_moments,
+        precision=spec.precision,
+    )
+    labels = np.stack([split.labels for split in splits])
+    rows = [_rows(tasks, split) for split in splits]
+    source = TableSource(tasks.tokens, labels, rows, names, len(tasks.operations), spec.batch)
+    runs = [
+        NetworkRun(name, each.learning_rate, each.weight_decay) for name, each in zip(names, own, strict=True)
+    ]
+    found = train_stack(
+        recipe,
+        source,
+        runs,
+        _monitors(spec, tasks, splits, schedule),
+        device=device,
+        folder=folder,
+        label=label or f"transformers, {' + '.join(tasks.operations)}",
+    )
+    stacked = {name: np.stack([getattr(split, name) for split in splits]) for name in ("train", "corrupted")}
+    return found.assign(
+        {name: (("run", "row"), values.astype(np.uint8)) for name, values in stacked.items()}
+    ).assign_coords(operation=list(tasks.operations), replicate=("run", list(seeds)))
 
 
-class _Training:
-    """A stack in training, and what has been recorded of it."""
+def _schedule(spec: CurriculumSpec, own: Sequence[CurriculumSpec], operations: int) -> Schedule:
+    """The spec's schedule, or one for each network where their weights differ."""
+    if all(each.schedule == spec.schedule for each in own):
+        return spec.schedule.build(operations)
+    return PerNetwork(tuple(each.schedule.build(operations) for each in own))
 
-    def __init__(
-        self,
-        recipe: CurriculumRecipe,
-        source: Source,
-        runs: Sequence[NetworkRun],
-        monitors: Sequence[Monitor],
-        device: torch.device,
-        folder: Path | None,
-    ):
-        self.recipe, self.runs, self.monitors, self.device = recipe, list(runs), list(monitors), device
-        self.file = folder / "training.pt" if folder else None
-        self.stack = TransformerStack(recipe.network)
-        self.operations = recipe.schedule.operations
-        self.source = source
-        weights = self.stack.draw_weights([run.name.torch("weights") for run in runs])
-        self.weights = weights.to(device).requires_grad_(True)
-        adam = recipe.adam
-        rates = [adam.learning_rate if run.learning_rate is None else run.learning_rate for run in runs]
-        decays = [adam.weight_decay if run.weight_decay is None else run.weight_decay for run in runs]
-        self.adam = StackedAdam(self.weights.detach(), adam, torch.tensor(rates), torch.tensor(decays))
-        self.anchor = self.weights.detach().clone()
-        self.anchored = False
-        self.alive = torch.ones(len(runs), dtype=torch.bool, device=device)
-        self.stopped = torch.full((len(runs),), -1, device=device)
-        self.step = 0
-        self.state: State = recipe.schedule.start(len(runs))
-        self.exposure = np.zeros((len(runs), self.operations), dtype=np.int64)
-        self.switches = set(recipe.schedule.switches(recipe.steps))
-        self.seen: dict[str, dict[str, Any]] = {}
-        self.saved_at = time.monotonic()
 
-    def stops(self) -> list[int]:
-        """Steps still ahead at which somebody looks, and the end."""
-        looked = {step for monitor in self.monitors for step in monitor.steps} | {self.recipe.steps}
-        return sorted(step for step in looked if self.step < step <= self.recipe.steps)
+def _rows(tasks: TaskSet, split: Split) -> TrainingRows:
+    train = np.flatnonzero(split.train)
+    return TrainingRows(train, tasks.operation[train], split.row_weights[train])
 
-    def advance_to(self, target: int) -> int:
-        """Train up to step ``target``; the steps taken."""
-        first = self.step
-        while self.step < target:
-            self._one_step()
-        if self.file and time.monotonic() - self.saved_at > _SAVE_SECONDS:
-            self.save()
-        return self.step - first
 
-    def _one_step(self) -> None:
-        recipe, step = self.recipe, self.step
-        if step in self.switches:
-            self._switch()
-        if self.state and step and step % recipe.look_every == 0:
-            self._look()
-        mixture = recipe.schedule.mixture(step, recipe.steps, self.state)
-        if step == 0 or step in self.switches or (self.state and step % recipe.look_every == 0):
-            self._note(mixture)
-        rows = self.source.draw(step, mixture, self.exposure)
-        entropy, _ = self._entropy(rows, self.weights)
-        losses = (entropy * torch.from_numpy(rows.weight).to(self.device)).sum(dim=1)
-        if recipe.consolidation and self.anchored:
-            losses = losses + 0.5 * recipe.consolidation * (self.weights - self.anchor).square().sum(dim=1)
-        self.weights.grad = None
-        losses.sum().backward()
-        broken = ~torch.isfinite(losses.detach()) & self.alive
-        self.stopped = torch.where(broken, step, self.stopped)
-        self.alive &= ~broken
-        assert self.weights.grad is not None
-        factor = recipe.adam.rate_factor(step, recipe.steps)
-        self.adam.step(self.weights.detach(), self.weights.grad, factor, self.alive)
-        np.add.at(self.exposure, (np.arange(len(self.runs))[:, None], rows.operation), rows.weight > 0)
-        self.step += 1
-
-    def _entropy(self, rows: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of each row, and whether its class is the likeliest, both (S, rows)."""
-        logits = self.stack.logits(weights, torch.from_numpy(rows.tokens).to(self.device))
-        target = torch.from_numpy(rows.labels).to(self.device)
-        entropy = functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
-        return entropy.view(target.shape), logits.detach().argmax(dim=2) == target
-
-    def _switch(self) -> None:
-        self.anchor, self.anchored = self.weights.detach().clone(), True
-        if self.recipe.reset_moments:
-            self.adam.reset(torch.ones_like(self.alive))
-
-    @torch.no_grad()
-    def _look(self) -> None:
-        """Tell the schedule losses and accuracies on the training rows, of each operation apart."""
-        rows = self.source.sample()
-        entropy, right = self._entropy(rows, self.weights.detach())
-        found = []
-        for values in (entropy.cpu().numpy(), right.cpu().numpy()):
-            weighted = values * rows.weight
-            found.append(
-                np.stack([(weighted * (rows.operation == k)).sum(axis=1) for k in range(self.operations)], 1)
-            )
-        self.state = self.recipe.schedule.observe(self.step, found[0], found[1], self.state)
-
-    def _note(self, mixture: NDArray[np.float64]) -> None:
-        """Record w(t) and the rows shown so far."""
-        shape = (len(self.runs), self.operations)
-        values = {
-            "mixture": (("operation",), np.broadcast_to(mixture, shape).copy()),
-            "exposure": (("operation",), self.exposure.copy()),
-        }
-        self._record("look", values)
-
-    def watch(self) -> None:
-        """Let the monitors look whose step it is, and save the state."""
-        self.stopped = torch.where(
-            ~torch.isfinite(self.weights.detach()).all(dim=1) & self.alive, self.step, self.stopped
-        )
-        self.alive &= self.stopped < 0
-        gone = (~self.alive).cpu().numpy()
-        snapshot = Snapshot(self.step, self.stack, self.weights.detach())
-        for monitor in self.monitors:
-            if (
-                self.step not in monitor.steps
-                or self.step in self.seen.get(monitor.dim, {"steps": []})["steps"]
-            ):
-                continue
-            values = {}
-            with torch.no_grad():
-                for name, (dims, array) in monitor(snapshot).items():
-                    kept = np.array(array)
-                    if np.issubdtype(kept.dtype, np.floating):
-                        kept[gone] = np.nan
-                    values[name] = dims, kept
-            values |= {f"{monitor.dim}_exposure": (("operation",), self.exposure.copy())}
-            self._record(monitor.dim, values)
-        self.save()
-
-    def _record(self, dim: str, values: Mapping[str, tuple[tuple[str, ...], NDArray]]) -> None:
-        kept = self.seen.setdefault(dim, {"steps": [], "dims": {}, "arrays": {}})
-        if self.step in kept["steps"]:
-            return
-        kept["steps"].append(self.step)
-        for name, (dims, array) in values.items():
-            kept["dims"][name] = list(dims)
-            kept["arrays"].setdefault(name, []).append(torch.from_numpy(array))
-
-    def save(self) -> None:
-        """Write everything that the rest of the training depends on."""
-        if self.file is None:
-            return
-        self.saved_at = time.monotonic()
-        save_checkpoint(
-            self.file,
-            {
-                "step": self.step,
-                "weights": self.weights.detach(),
-                "adam": self.adam.state(),
-                "anchor": self.anchor,
-                "anchored": self.anchored,
-                "alive": self.alive,
-                "stopped": self.stopped,
-                "state": {name: torch.from_numpy(values) for name, values in self.state.items()},
-                "exposure": torch.from_numpy(self.exposure),
-                "seen": self.seen,
-            },
-        )
-
-    def resume(self) -> None:
-        """Take up the state that a killed training left, if there is one."""
-        state = load_checkpoint(self.file) if self.file else None
-        if state is None:
-            return
-        self.step, self.anchored, self.seen = state["step"], state["anchored"], state["seen"]
-        with torch.no_grad():
-            self.weights.copy_(state["weights"])
-        self.adam.restore({name: tensor.to(self.device) for name, tensor in state["adam"].items()})
-        self.anchor, self.alive, self.stopped = (
-            state[name].to(self.device) for name in ("anchor", "alive", "stopped")
-        )
-        self.state = {name: values.numpy() for name, values in state["state"].items()}
-        self.exposure = state["exposure"].numpy()
-
-    def result(self) -> xr.Dataset:
-        """All records, (run, steps of their monitor, ...)."""
-        stopped = self.stopped.cpu().numpy()
-        for at in np.flatnonzero(stopped >= 0):
-            name = self.runs[at].name
-            events.tell(
-                f"run {' '.join(map(str, name.name))}, root seed {name.root}: the loss of step {stopped[at]} is no "
-                "finite number; this network stopped there"
-            )
-        found: dict[str, Any] = {"stopped_at": ("run", stopped)}
-        coordinates: dict[str, Any] = {}
-        for dim, kept in self.seen.items():
-            coordinates[dim] = (dim, np.array(kept["steps"]), {"long_name": r"training steps $t$"})
-            for name, parts in kept["arrays"].items():
-                found[name] = (("run", dim, *kept["dims"][name]), torch.stack(parts, dim=1).numpy())
-        return xr.Dataset(found, coords=coordinates, attrs={"device": self.device.type})
+def _monitors(
+    spec: CurriculumSpec, tasks: TaskSet, splits: Sequence[Split], schedule: Schedule
+) -> list[Monitor]:
+    switches = schedule.switches(spec.steps)
+    grid = metric_steps(spec.steps, every=spec.every, logarithmic=spec.logarithmic, switches=switches)
+    found: list[Monitor] = [AccuracyMonitor(tasks, splits, grid), SpectrumMonitor(tasks, grid)]
+    if spec.moments:
+        found.append(PredictionMonitor(tasks, spec.moments))
+    kept: set[int] = set()
+    if spec.checkpoints:
+        kept |= {0, *np.rint(np.geomspace(1, spec.steps, spec.checkpoints)).astype(int).tolist()}
+    if spec.linear_checkpoints:
+        kept |= set(np.rint(np.linspace(0, spec.steps, spec.linear_checkpoints)).astype(int).tolist())
+    if kept:
+        found.append(WeightMonitor(sorted(kept | set(switches))))
+    return found

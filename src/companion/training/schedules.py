@@ -176,6 +176,27 @@ class Recorded(_Open):
         return Recorded(self.steps_seen, np.roll(self.realised, 1, axis=1))
 
 
+@dataclass(frozen=True)
+class PerNetwork(_Open):
+    """A schedule for each network of a stack, none of which adapts. Raises ValueError where one does."""
+
+    schedules: tuple[Schedule, ...]
+
+    def __post_init__(self) -> None:
+        if any(schedule.start(1) for schedule in self.schedules):
+            raise ValueError("schedules: one that adapts given; allowed: a stack of its own for it")
+
+    @property
+    def operations(self) -> int:
+        return self.schedules[0].operations
+
+    def switches(self, steps: int) -> tuple[int, ...]:
+        return tuple(sorted({switch for schedule in self.schedules for switch in schedule.switches(steps)}))
+
+    def mixture(self, step: int, steps: int, state: State) -> Floats:
+        return np.concatenate([schedule.mixture(step, steps, state) for schedule in self.schedules])
+
+
 def stage_weights(order: Sequence[int], stage: NDArray[np.int64], replay: float) -> Floats:
     """(1 - ρ) on the operation of the stage, ρ shared by those before it; (networks, operations)."""
     place = np.argsort(order)[None]

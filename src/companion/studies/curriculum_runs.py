@@ -1,0 +1,48 @@
+"""Stored trainings of small transformers: replicates of a curriculum, and variations of it, in stacks of fixed size."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from companion.compute.sweeps import Condition, sweep
+from companion.store.durable import stored, workspace
+from companion.training.curricula import train_curriculum
+from companion.training.curriculum_spec import CurriculumSpec
+
+
+@stored(device=True)
+def curriculum_runs(conditions: Sequence[Condition], spec: CurriculumSpec, seed: int) -> xr.Dataset:
+    """Train one stack, a network for each condition: ``replicate``, and fields of its own (`train_curriculum`)."""
+    replicates = [condition["replicate"] for condition in conditions]
+    own = [
+        {name: value for name, value in condition.items() if name != "replicate"} for condition in conditions
+    ]
+    with workspace() as folder:
+        found = train_curriculum(spec, replicates, root=seed, variations=own, folder=folder)
+    return found.drop_vars("replicate").rename(run="condition")
+
+
+def trained(
+    spec: CurriculumSpec,
+    replicates: int,
+    seed: int,
+    *,
+    block: int,
+    variations: Sequence[Mapping[str, Any]] = ({},),
+    label: str | None = None,
+) -> xr.Dataset:
+    """All ``variations`` of a spec, ``replicates`` times each, in stacks of ``block`` networks spread over the cluster.
+
+    Dims ``variation``, ``replicate`` and those of `train_curriculum`. More replicates compute only the new ones where
+    ``block`` divides them. Raises ValueError for a ``block`` that does not.
+    """
+    if replicates % block:
+        raise ValueError(f"block: {block} given for {replicates} replicates; allowed: its divisors")
+    conditions = [
+        {**variation, "replicate": replicate} for variation in variations for replicate in range(replicates)
+    ]
+    what = label or f"transformers, {' + '.join(spec.tasks.operations)}"
+    found = sweep(curriculum_runs, conditions, block=block, label=what, spec=spec, seed=seed)
+    bare = found.drop_vars([name for name in found.coords if found[name].dims == ("condition",)])
+    return bare.coarsen(condition=replicates).construct(condition=("variation", "replicate"))

@@ -1,0 +1,186 @@
+"""Curricula as plain data: tasks, network, optimiser, schedule and grid; what stored studies are keyed by."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from companion.compute.devices import Precision
+from companion.datasets.modular_operations import modular_tasks
+from companion.datasets.operation_splits import Split, SplitKind, split_tasks
+from companion.datasets.operations import NumberTokens, TaskSet
+from companion.models.transformer import Norm, TransformerSpec
+from companion.training.adaptive_schedules import ByLoss, ByProgress, Gate
+from companion.training.schedules import Annealed, Blocked, Cooling, Schedule, Static
+from companion.training.stacked_adam import AdamSettings
+
+#: Fields of `CurriculumSpec` and `TaskSpec` that networks of one stack may have of their own.
+OWN_FIELDS = ("learning_rate", "weight_decay", "fractions", "corruption", "operand_exponent", "weights")
+
+
+class TaskSpec(BaseModel):
+    """Modular operations, their tokens and which of their rows are trained on; see `datasets.operation_splits`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    operations: tuple[str, ...] = ("add",)
+    prime: int = 31
+    vocabulary: NumberTokens | tuple[NumberTokens, ...] = "shared"
+    fractions: tuple[float, ...] = (0.5,)
+    split: SplitKind = "random"
+    corruption: float = 0.0
+    operand_exponent: float = 0.0
+    held_out: tuple[str, ...] = ()
+
+    def tasks(self, root: int) -> TaskSet:
+        """The tables; shuffles are drawn under ``root``."""
+        return modular_tasks(self.operations, self.prime, vocabulary=self.vocabulary, seed=root)
+
+    def drawn(self, tasks: TaskSet, root: int, replicate: int) -> Split:
+        """The rows that replicate ``replicate`` trains on."""
+        shares = self.fractions[0] if len(self.fractions) == 1 else self.fractions
+        return split_tasks(
+            tasks,
+            shares,
+            kind=self.split,
+            corruption=self.corruption,
+            operand_exponent=self.operand_exponent,
+            seed=root,
+            replicate=replicate,
+            held_out=self.held_out,
+        )
+
+
+class ScheduleSpec(BaseModel):
+    """A schedule by its kind and what that kind needs; see `training.schedules` and `training.adaptive_schedules`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["static", "blocked", "annealed", "cooling", "loss", "progress", "gate"] = "static"
+    weights: tuple[float, ...] = ()  # static; even where it is empty
+    order: tuple[int, ...] = ()  # blocked, gate; as listed where it is empty
+    ends: tuple[float, ...] = ()
+    replay: float = 0.0
+    first: int = 0  # annealed
+    towards: int | None = None
+    until: float = 1.0
+    difficulty: tuple[float, ...] = ()  # cooling
+    sharpness: float = 3.0
+    focus: float = 1.0  # loss
+    floor: float = 0.05  # progress
+    threshold: float = 0.9  # gate
+    looks: int = 2
+
+    def build(self, operations: int) -> Schedule:
+        """The schedule over so many operations; raises ValueError where it is one over another number."""
+        order = self.order or tuple(range(operations))
+        even = tuple(1.0 / operations for _ in range(operations))
+        made: dict[str, Any] = {
+            "static": lambda: Static(self.weights or even),
+            "blocked": lambda: Blocked(order, self.replay, self.ends),
+            "annealed": lambda: Annealed(operations, self.first, self.until, self.towards),
+            "cooling": lambda: Cooling(
+                self.difficulty or tuple(map(float, order)), self.sharpness, self.until
+            ),
+            "loss": lambda: ByLoss(operations, self.focus),
+            "progress": lambda: ByProgress(operations, self.floor),
+            "gate": lambda: Gate(order, self.threshold, self.looks, self.replay),
+        }
+        schedule: Schedule = made[self.kind]()
+        if schedule.operations != operations:
+            raise ValueError(
+                f"schedule: one of {schedule.operations} operations given; allowed: one of {operations}"
+            )
+        return schedule
+
+
+class CurriculumSpec(BaseModel):
+    """A training of small transformers on several operations; defaults are the nano network of a laptop.
+
+    ``batch`` rows a step, 0 for all. Accuracies are recorded every ``every`` steps and on a logarithmic grid of
+    ``logarithmic`` points; weights at ``checkpoints`` logarithmic and ``linear_checkpoints`` evenly spaced steps;
+    right answers row by row at ``moments``. Raises ValueError (pydantic's), naming the field.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tasks: TaskSpec = TaskSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    steps: int = Field(default=1100, ge=1)
+    batch: int = Field(default=0, ge=0)
+    width: int = 32
+    layers: int = 1
+    heads: int = 4
+    hidden: int = 128
+    norm: Norm = "rms"
+    tied: bool = False
+    scale: float = 1.0
+    learning_rate: float = 5e-3
+    weight_decay: float = 1.0
+    warm_up: int = 10
+    decay_share: float = 0.3
+    clip: float = 0.0
+    look_every: int = Field(default=25, ge=1)
+    consolidation: float = Field(default=0.0, ge=0)
+    reset_moments: bool = False
+    precision: Precision = "float32"
+    every: int = Field(default=25, ge=1)
+    logarithmic: int = Field(default=60, ge=2)
+    checkpoints: int = Field(default=0, ge=0)
+    linear_checkpoints: int = Field(default=0, ge=0)
+    moments: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_run(self) -> "CurriculumSpec":
+        tasks = self.tasks.tasks(0)
+        self.tasks.drawn(tasks, 0, 0)
+        self.network(tasks)
+        _ = self.adam
+        self.schedule.build(len(tasks.operations))
+        if any(not 0 <= moment <= self.steps for moment in self.moments):
+            raise ValueError(f"moments: {self.moments} given; allowed: steps from 0 to {self.steps}")
+        return self
+
+    def network(self, tasks: TaskSet) -> TransformerSpec:
+        """The network that reads these tasks."""
+        return TransformerSpec(
+            tasks.vocabulary,
+            tasks.classes,
+            tasks.positions,
+            width=self.width,
+            layers=self.layers,
+            heads=self.heads,
+            hidden=self.hidden,
+            norm=self.norm,
+            tied=self.tied,
+            scale=self.scale,
+        )
+
+    @property
+    def adam(self) -> AdamSettings:
+        """The optimiser."""
+        return AdamSettings(
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            warm_up=self.warm_up,
+            decay_share=self.decay_share,
+            clip=self.clip,
+        )
+
+    def changed(self, **fields: Any) -> "CurriculumSpec":
+        """The same spec with some fields changed, validated anew."""
+        return CurriculumSpec(**(self.model_dump() | fields))
+
+    def varied(self, own: Mapping[str, Any]) -> "CurriculumSpec":
+        """The spec of one network of a stack; raises ValueError for a field that a stack must share."""
+        unknown = set(own) - set(OWN_FIELDS)
+        if unknown:
+            raise ValueError(
+                f"variations: {', '.join(sorted(unknown))} given; allowed in one stack: {', '.join(OWN_FIELDS)}"
+            )
+        tasks = {name: value for name, value in own.items() if name in TaskSpec.model_fields}
+        fields = {name: value for name, value in own.items() if name in CurriculumSpec.model_fields}
+        schedule = self.schedule.model_dump()
+        if "weights" in own:
+            schedule |= {"kind": "static", "weights": tuple(own["weights"])}
+        return self.changed(**fields, tasks=self.tasks.model_dump() | tasks, schedule=schedule)
