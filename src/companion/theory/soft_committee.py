@@ -40,8 +40,8 @@ def shared_forgetting_limit(similarity: ArrayLike) -> Floats:
 
     They all end as the teacher of task 2, so ε_1 = E[(g(z¹) - g(z²))²] / 2.
 
-    >>> shared_forgetting_limit([0.0, 1.0]).round(6)
-    array([0.333333, 0.      ])
+    >>> shared_forgetting_limit([0.0, 0.5]).round(6)
+    array([0.333333, 0.172472])
     """
     return 1.0 / 3.0 - 2.0 / np.pi * np.arcsin(np.asarray(similarity, dtype=np.float64) / 2.0)
 
@@ -128,13 +128,14 @@ def _learn_second(
     at_switch = path[:, switch]
     weights = penalty_weights(given, at_switch[..., :K], heads[:, switch, 0])
     pull = (given.learning_rate * given.consolidation)[:, None] * weights
-    fastest = steps * pull.max(axis=1)
+    # Q_kk goes back at twice the rate of w_k.
+    fastest = 2.0 * steps * pull.max(axis=1)
     if (fastest >= STABLE).any():
         worst = int(fastest.argmax())
         raise ValueError(
             f"step: {steps[worst]:g} given, unstable with consolidation {given.consolidation[worst]:g} "
             f"(condition {worst}: e_w γ max F = {pull[worst].max():.3g}); "
-            f"allowed: below {STABLE / pull[worst].max():.3g}"
+            f"allowed: below {STABLE / (2.0 * pull[worst].max()):.3g}"
         )
     # The task's teacher comes first among the other fields, then teacher 1, then the frozen copies.
     order = [*range(K), *range(K + M, K + 2 * M), *range(K, K + M)]

@@ -89,29 +89,30 @@ def _squared_error(zero, i, k, rows, signs, known, D, first, second, inverse_roo
     students, fields, teachers = rows.shape[0], rows.shape[1], known.shape[1]
     active = students + teachers
     d_i, d_k, c_ik = load(zero, D, i), load(zero, D, k), load(zero, rows, i * fields + k)
-    L = d_i * d_k - c_ik * c_ik if i != k else d_k + c_ik
-    inverse = 1.0 / L
+    # r_ab = C_ab - s_a s_b - t_a t_b, equal to the last bit when a and b are exchanged.
+    if i == k:
+        L = d_k + c_ik
+        of_i, of_k, share = square_root(2.0 / L), zero, zero
+    else:
+        L = d_i * d_k - c_ik * c_ik
+        of_i, of_k, share = 1.0 / square_root(d_i), square_root(d_i / L), c_ik / d_i
     diagonal, crossed, pairs = zero, zero, zero
     for a in range(active):
         c_i, c_k = load(zero, rows, i * fields + a), load(zero, rows, k * fields + a)
-        p, q = (d_k * c_i - c_ik * c_k) * inverse, (d_i * c_k - c_ik * c_i) * inverse
+        s, t = c_i * of_i, (c_k - share * c_i) * of_k
         if a < students:
             c = load(zero, rows, a * fields + a)
         else:
             c = load(zero, known, (a - students) * teachers + a - students)
-        r = c - (p * c_i + q * c_k)
+        r = c - (s * s + t * t)
         root = 1.0 / square_root(r + 1.0)
-        store(first, a, p)
-        store(second, a, q)
+        store(first, a, s)
+        store(second, a, t)
         store(inverse_root, a, root)
         e = load(zero, signs, a)
         diagonal = diagonal + e * e * arcsine(r * (root * root))
     for b in range(active):
-        c_i, c_k, e_b = (
-            load(zero, rows, i * fields + b),
-            load(zero, rows, k * fields + b),
-            load(zero, signs, b),
-        )
+        s, t, e_b = load(zero, first, b), load(zero, second, b), load(zero, signs, b)
         root_b = load(zero, inverse_root, b)
         total = zero
         for a in range(b):
@@ -119,7 +120,7 @@ def _squared_error(zero, i, k, rows, signs, known, D, first, second, inverse_roo
                 c = load(zero, rows, a * fields + b)
             else:
                 c = load(zero, known, (a - students) * teachers + b - students)
-            r = c - (load(zero, first, a) * c_i + load(zero, second, a) * c_k)
+            r = c - (load(zero, first, a) * s + load(zero, second, a) * t)
             total = total + load(zero, signs, a) * arcsine(r * (load(zero, inverse_root, a) * root_b))
         if b < students:
             pairs = pairs + e_b * total
