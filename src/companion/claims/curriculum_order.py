@@ -1,0 +1,192 @@
+"""The claim on the order of operations in a curriculum, and its verdict."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from companion.analysis.statistics import Interval, bootstrap_interval, holm, sign_flip_test
+from companion.claims.contrasts import judge_order
+from companion.claims.judging import MINIMUM_SEEDS, judge_all
+from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
+from companion.compute.seeds import generator
+
+LEAST_GAIN, LEAST_STAGE, LEAST_REPLAY = 0.3, 1000, 0.1
+#: Probability of a one in the inputs of parity where there is no curriculum.
+UNIFORM = 0.5
+CONCURRENT: Final = "interleaved"
+ORDERS: Final = ("blocked", "reversed")
+REPLAYED: Final = ("replay", "replay reversed")
+#: Accuracies of blocked operations that are compared: at the end of everything, and of their own stage.
+MOMENTS: Final[Mapping[str, str]] = {"at the end": "final", "at the end of its own stage": "stage_end"}
+
+CONCURRENT_BEATS_BLOCKED = Claim(
+    id="e4_q3_order",
+    statement="Concurrent training beats blocked training at matched exposure.",
+    quantity="Lowest final test accuracy of the operations (add $f=.6$, sub $f=.3$; means of the last three "
+    "evaluations), interleaved minus blocked, paired by seed, for add then sub and for sub then add; also with each "
+    "blocked operation at the end of its own stage, before it can be forgotten.",
+    criterion="Interval above .3 in each of the four contrasts; stages of at least 1000 steps; at least 8 seeds.",
+    version=1,
+    profile="night",
+    figure="e4_f5_schedules",
+    deterministic=False,
+    source="2106.08068",
+    note="Rows per operation are equal up to the sampling of batches. The learning rate falls over the last 30 % of "
+    "all steps under every schedule: under blocks only the second operation meets the fall.",
+    regimes=(
+        Regime("replay", "at least a tenth of the second stage repeats the first operation, either order"),
+        Regime("parity", "sparse parity, biased inputs before uniform ones: there order helps"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of accuracies over paired seeds."""
+
+    centre: float
+    interval: Interval
+    p_value: float
+    """Of the exact two-sided sign-flip test, before any correction."""
+    replicates: int
+    ties: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """Centre and interval, the centre alone of a single seed."""
+        if math.isnan(self.centre):
+            return "missing"
+        low, high = self.interval
+        return f"{self.centre:.2f}" + (f" ({low:.2f} to {high:.2f})" if math.isfinite(low) else "")
+
+
+def difference(first: NDArray[np.float64], second: NDArray[np.float64], name: str) -> Difference:
+    """Mean of ``first`` - ``second`` (seeds,) with its bootstrap interval; NaN where a number is missing."""
+    values = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    noise = generator(0, "bootstrap", "curriculum order", name)
+    centre = float(values.mean()) if values.size else math.nan
+    return Difference(
+        centre, bootstrap_interval(values, generator=noise), sign_flip_test(values), values.size
+    )
+
+
+def concurrent_beats_blocked(schedules: xr.Dataset, parity: xr.Dataset | None = None) -> Verdict:
+    """Verdict on `CONCURRENT_BEATS_BLOCKED` from ``schedule_comparison``, a regime from ``parity_curriculum``."""
+    found = _contrasts(schedules, ORDERS, MOMENTS)
+    reason = _shortage(schedules)
+    verdicts: dict[str, VerdictName] = {name: _judge(each) for name, each in found.items()}
+    main = min(found, key=lambda name: np.nan_to_num(found[name].interval[0], nan=-np.inf))
+    decided = not reason and not math.isnan(found[main].centre)
+    adjusted = holm([each.p_value for each in found.values()])
+    return Verdict(
+        CONCURRENT_BEATS_BLOCKED.id,
+        "not evaluated" if reason else judge_all(verdicts),
+        value=found[main].centre if decided else None,
+        interval=found[main].interval if decided else None,
+        value_text="interleaved minus blocked: " + ", ".join(f"{n} {each.text}" for n, each in found.items()),
+        replicates=schedules.sizes["replicate"],
+        root_seed=schedules.attrs.get("root_seed"),
+        regimes=(_replayed(schedules), _parity(parity)),
+        notes=(
+            *filter(None, (reason,)),
+            *(
+                f"{name}: {verdict}"
+                for name, verdict in verdicts.items()
+                if not reason and verdict != "holds"
+            ),
+            f"largest Holm-corrected p of the sign-flip tests: {np.max(adjusted):.3g}",
+            *_exposures(schedules),
+            *_stopped(schedules),
+        ),
+        keys=stored_keys(schedules, *(() if parity is None else (parity,))),
+    )
+
+
+def _contrasts(
+    data: xr.Dataset, schedules: tuple[str, ...], moments: Mapping[str, str]
+) -> dict[str, Difference]:
+    """Interleaved minus each of ``schedules``, by name; one that was not trained is missing."""
+    return {
+        f"{name} {when}": difference(
+            _worst(data, CONCURRENT, "final"), _worst(data, name, variable), f"{name} {when}"
+        )
+        for name in schedules
+        for when, variable in moments.items()
+    }
+
+
+def _worst(data: xr.Dataset, name: str, variable: str) -> NDArray[np.float64]:
+    """Lowest accuracy of the operations (seeds,), NaN where there is no such schedule or a run stopped."""
+    if name not in data.schedule.values:
+        return np.full(data.sizes["replicate"], np.nan)
+    own = data.sel(schedule=name)
+    values = own[variable].transpose("replicate", "operation").values.min(axis=1)
+    return np.where(own.stopped_at.values < 0, values, np.nan)
+
+
+def _judge(found: Difference) -> VerdictName:
+    return judge_order(found, above=LEAST_GAIN, minimum_seeds=MINIMUM_SEEDS)
+
+
+def _shortage(data: xr.Dataset) -> str:
+    """Why these runs cannot decide; empty where they can."""
+    seeds, stage = data.sizes["replicate"], data.attrs["stage_steps"]
+    if seeds < MINIMUM_SEEDS:
+        return f"needs night: at least {MINIMUM_SEEDS} replicates, {seeds} given"
+    if stage < LEAST_STAGE:
+        return f"needs night: stages of at least {LEAST_STAGE} steps, {stage} given"
+    return ""
+
+
+def _replayed(data: xr.Dataset) -> RegimeVerdict:
+    """Replay in either order, of those that were trained; one failure is the claim's."""
+    regime = CONCURRENT_BEATS_BLOCKED.regimes[0]
+    share = data.attrs["replay"]
+    trained = tuple(name for name in REPLAYED if name in data.schedule.values)
+    if not trained or share < LEAST_REPLAY:
+        return regime.found("not evaluated", f"no run with a replay of at least {LEAST_REPLAY:g}")
+    found = _contrasts(data, trained, {"at the end": "final"})
+    verdict = "not evaluated" if _shortage(data) else judge_all([_judge(each) for each in found.values()])
+    texts = ", ".join(f"{name} {each.text}" for name, each in found.items())
+    return regime.found(verdict, f"share {share:g}: {texts}")
+
+
+def _parity(data: xr.Dataset | None) -> RegimeVerdict:
+    """Uniform inputs throughout, the counterpart of one mixture, against biased inputs first."""
+    regime = CONCURRENT_BEATS_BLOCKED.regimes[1]
+    if data is None:
+        return regime.found("not evaluated", "no runs on parity were given")
+    main = (data.task == "parity") & (data.stream == 0)
+    for name in ("relevant", "width"):
+        main = main & (data[name] == data.attrs[name])
+    found = []
+    for bias in (UNIFORM, data.attrs["bias"]):
+        places = np.flatnonzero(main & np.isclose(data.bias, bias))
+        if not places.size:
+            return regime.found("not evaluated", f"no runs at bias {bias:g}")
+        own = data.isel(setting=places[0])
+        found.append(np.where(own.stopped_at.values < 0, own.final_test.values, np.nan))
+    gain = difference(found[0], found[1], "parity")
+    return regime.found(_judge(gain), f"uniform minus biased first, final test accuracy {gain.text}")
+
+
+def _exposures(data: xr.Dataset) -> tuple[str, ...]:
+    """Rows of each operation under the schedules compared: matched, up to the sampling of batches."""
+    rows = data.exposure.mean("replicate")
+    texts = [
+        f"{name} " + " and ".join(f"{value:.0f}" for value in rows.sel(schedule=name).values)
+        for name in (CONCURRENT, *ORDERS)
+        if name in data.schedule.values
+    ]
+    return (f"rows seen of {' and '.join(map(str, data.operation.values))}: {', '.join(texts)}",)
+
+
+def _stopped(data: xr.Dataset) -> tuple[str, ...]:
+    counts = (data.stopped_at >= 0).sum("replicate")
+    hit = [f"{name} ({int(n)})" for name, n in zip(data.schedule.values, counts.values, strict=True) if n]
+    return (f"stopped on a loss that is no number: {', '.join(hit)}",) if hit else ()

@@ -1,0 +1,248 @@
+"""Curricula of two or more operations compared: the same networks, rows and steps, only the order differs.
+
+Networks of one replicate share their start, their training rows and the stream of rows of each operation, and the
+learning rate falls in the same steps for all. Equal steps are not equal exposure: numbers are given at both.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from companion.compute.sweeps import Condition, sweep
+from companion.store.durable import stored, workspace
+from companion.studies.curriculum_runs import trained
+from companion.training.curricula import train_curriculum
+from companion.training.curriculum_spec import CurriculumSpec
+from companion.training.schedules import Recorded
+
+Floats = NDArray[np.float64]
+
+#: Fields of the schedule by its name; "forward" and "backward" stand for the orders of the operations.
+SCHEDULES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "interleaved": {},
+    "blocked": {"kind": "blocked", "order": "forward"},
+    "reversed": {"kind": "blocked", "order": "backward"},
+    "replay": {"kind": "blocked", "order": "forward", "replay": True},
+    "replay reversed": {"kind": "blocked", "order": "backward", "replay": True},
+    "annealed": {"kind": "annealed"},
+    "gate": {"kind": "gate", "order": "forward"},
+    "by loss": {"kind": "loss"},
+    "by progress": {"kind": "progress"},
+}
+#: The gate's mixture of the replicate before: the same course of exposure, without its cause.
+YOKED: Final = "gate yoked"
+#: The schedule that all others are compared with, and one that is trained under consolidation too.
+REFERENCE, CONSOLIDATED = "interleaved", "blocked"
+_ADAPTIVE = ("gate", "loss", "progress")
+#: Evaluations whose mean is an accuracy: the learning rate makes single ones noisy.
+LOOKS = 3
+
+_NUMBERS = {
+    "final": "final test accuracy",
+    "final_train": "final training accuracy",
+    "stage_end": "test accuracy at the end of its own stage",
+    "forgetting": "forgetting $F$",
+    "exposure": "rows seen $N(T)$",
+    "equal_exposure": "test accuracy less interleaved, equal exposure",
+}
+
+
+def scheduled(name: str, spec: CurriculumSpec, replay: float = 0.1) -> CurriculumSpec:
+    """``spec`` under the schedule of that name; raises ValueError for a name that is none of `SCHEDULES`.
+
+    >>> scheduled("reversed", CurriculumSpec(tasks={"operations": ("add", "sub")})).schedule.order
+    (1, 0)
+    """
+    if name not in SCHEDULES:
+        raise ValueError(f"schedules: {name!r} given; allowed: {', '.join([*SCHEDULES, YOKED])}")
+    forward = tuple(range(len(spec.tasks.operations)))
+    given = {"forward": forward, "backward": forward[::-1]}
+    fields = dict(SCHEDULES[name])
+    if "order" in fields:
+        fields["order"] = given[fields["order"]]
+    if "replay" in fields:
+        fields["replay"] = replay
+    return spec.changed(schedule=fields)
+
+
+@stored(device=True)
+def yoked_runs(conditions: Sequence[Condition], spec: CurriculumSpec, seed: int) -> xr.Dataset:
+    """Train one stack on recorded mixtures: ``replicate``, and ``weights`` that hold from the steps ``seen`` on."""
+    realised = np.array([condition["weights"] for condition in conditions]).swapaxes(0, 1)
+    schedule = Recorded(np.array(conditions[0]["seen"], dtype=np.int64), realised)
+    replicates = [condition["replicate"] for condition in conditions]
+    with workspace() as folder:
+        found = train_curriculum(spec, replicates, root=seed, schedule=schedule, folder=folder)
+    return found.drop_vars("replicate").rename(run="condition")
+
+
+def yoked(spec: CurriculumSpec, runs: xr.Dataset, replicates: int, seed: int, block: int) -> xr.Dataset:
+    """Networks on the mixtures that ``runs`` (replicate, look, ...) of an adaptive schedule realised, one on."""
+    recorded = runs.mixture.transpose("look", "replicate", "operation")
+    control = Recorded(recorded.look.values, recorded.values).yoked()
+    conditions = [
+        {
+            "replicate": replicate,
+            "seen": control.steps_seen.tolist(),
+            "weights": control.realised[:, replicate].tolist(),
+        }
+        for replicate in range(replicates)
+    ]
+    found = sweep(
+        yoked_runs, conditions, block=block, label="transformers, yoked schedule", spec=spec, seed=seed
+    )
+    bare = found.drop_vars([name for name in found.coords if found[name].dims == ("condition",)])
+    return bare.rename(condition="replicate")
+
+
+@stored(device=True)
+def schedule_comparison(
+    schedules: Sequence[str],
+    consolidations: Sequence[float],
+    spec: CurriculumSpec,
+    replicates: int,
+    seed: int,
+    *,
+    block: int,
+    replay: float = 0.1,
+    drawn_points: int = 21,
+) -> xr.Dataset:
+    """Networks of ``spec`` under each of ``schedules``, and under the blocked one with each of ``consolidations``.
+
+    Operations are listed from easy to hard. Dim ``schedule`` also has those with consolidation γ, "consolidated γ".
+    Along ``step``, ``drawn_points`` of the evaluations: ``test_accuracy`` (schedule, replicate, step, operation), and
+    ``weight`` (schedule, step, operation), the mean over replicates of w(t). By (schedule, replicate, operation), means
+    of three evaluations in a row: ``final`` and ``final_train``; ``forgetting``, the highest test accuracy less the
+    last; ``stage_end``, at the end of the operation's own stage (NaN where there are no stages); ``exposure``, rows
+    seen by the end; ``equal_exposure``, test accuracy less that of the interleaved network, both when they first had
+    seen as many rows as the one that sees fewer. ``stopped_at`` (schedule, replicate). Raises ValueError for unknown
+    schedules, without the interleaved one, and for a yoked one without the gate.
+    """
+    _check(schedules)
+    trainings: dict[str, xr.Dataset] = {}
+    specs: dict[str, CurriculumSpec] = {}
+    for name in schedules:
+        if name != YOKED:
+            specs[name] = scheduled(name, spec, replay)
+            trainings[name] = _runs(specs[name], replicates, seed, block, name)
+    if YOKED in schedules:
+        specs[YOKED] = specs["gate"]
+        trainings[YOKED] = yoked(spec, trainings["gate"], replicates, seed, block)
+    for strength in consolidations:
+        name = f"consolidated {strength:g}"
+        specs[name] = scheduled(CONSOLIDATED, spec).changed(consolidation=strength)
+        trainings[name] = _runs(specs[name], replicates, seed, block, name)
+    evaluations = {name: _regular(runs, spec) for name, runs in trainings.items()}
+    parts = []
+    for name, runs in evaluations.items():
+        # Replicates of a yoked control have the mixtures of the gate in another order.
+        recorded = trainings["gate" if name == YOKED else name].mixture
+        weights = _weights(recorded, specs[name], runs.step.values)
+        part = _summary(runs, evaluations[REFERENCE], specs[name])
+        parts.append(part.assign(weight=(("step", "operation"), weights, {"long_name": "weight $w(t)$"})))
+    found = xr.concat(parts, dim="schedule", join="exact", coords="minimal", compat="equals")
+    steps = found.step.values
+    drawn = np.unique(np.rint(np.linspace(0, steps.size - 1, min(drawn_points, steps.size))).astype(int))
+    strengths = [specs[name].consolidation for name in trainings]
+    strength = ("schedule", strengths, {"long_name": r"consolidation $\gamma$"})
+    found = found.isel(step=drawn).assign_coords(schedule=list(trainings), consolidation=strength)
+    switches = scheduled(CONSOLIDATED, spec).schedule.build(found.sizes["operation"]).switches(spec.steps)
+    return found.assign_attrs(
+        root_seed=seed,
+        steps=spec.steps,
+        stage_steps=min(np.diff([0, *switches, spec.steps]).tolist()),
+        switches=list(switches),
+        decay_from=round((1 - spec.decay_share) * spec.steps),
+        batch=spec.batch,
+        replay=replay,
+    )
+
+
+def _check(schedules: Sequence[str]) -> None:
+    for name in schedules:
+        if name not in (*SCHEDULES, YOKED):
+            raise ValueError(f"schedules: {name!r} given; allowed: {', '.join([*SCHEDULES, YOKED])}")
+    for name, needed in ((REFERENCE, True), ("gate", YOKED in schedules)):
+        if needed and name not in schedules:
+            raise ValueError(f"schedules: {tuple(schedules)} given; allowed: {name!r} among them")
+
+
+def _runs(spec: CurriculumSpec, replicates: int, seed: int, block: int, name: str) -> xr.Dataset:
+    return trained(spec, replicates, seed, block=block, label=f"transformers, {name}").isel(variation=0)
+
+
+def _regular(runs: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:
+    """The evaluations that are evenly spaced, and the last one; replicate first, then step."""
+    steps = runs.step.values
+    kept = runs[["test_accuracy", "train_accuracy", "step_exposure", "stopped_at"]]
+    even = np.flatnonzero((steps % spec.every == 0) | (steps == spec.steps))
+    return kept.isel(step=even).transpose("replicate", "step", "operation")
+
+
+def _weights(recorded: xr.DataArray, spec: CurriculumSpec, steps: NDArray[np.int64]) -> Floats:
+    """w(t) (step, operation), a mean over replicates: as ``recorded`` where it adapts, as prescribed elsewhere."""
+    begun = np.minimum(steps, spec.steps - 1)
+    if spec.schedule.kind in _ADAPTIVE:
+        places = np.searchsorted(recorded.look.values, begun, side="right") - 1
+        return recorded.mean("replicate").transpose("look", "operation").values[places]
+    schedule = spec.schedule.build(recorded.sizes["operation"])
+    return np.concatenate([schedule.mixture(int(step), spec.steps, {}) for step in begun])
+
+
+def _summary(runs: xr.Dataset, reference: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:
+    """Numbers of one schedule beside the reference."""
+    test, train = (_settled(runs[name].values) for name in ("test_accuracy", "train_accuracy"))
+    seen, seen_there = (each.step_exposure.values for each in (runs, reference))
+    test_there = _settled(reference.test_accuracy.values)
+    common = np.minimum(seen[:, -1], seen_there[:, -1])
+    numbers = {
+        "final": test[:, -1],
+        "final_train": train[:, -1],
+        "stage_end": _stage_ends(test, runs.step.values, spec),
+        "forgetting": test.max(axis=1) - test[:, -1],
+        "exposure": seen[:, -1],
+        "equal_exposure": _when_seen(test, seen, common) - _when_seen(test_there, seen_there, common),
+    }
+    accuracy = np.round(runs.test_accuracy.values.astype(float), 3)
+    return xr.Dataset(
+        {
+            name: (("replicate", "operation"), values, {"long_name": _NUMBERS[name]})
+            for name, values in numbers.items()
+        }
+        | {
+            "test_accuracy": (("replicate", "step", "operation"), accuracy, {"long_name": "test accuracy"}),
+            "stopped_at": ("replicate", runs.stopped_at.values),
+        },
+        coords={
+            "step": ("step", runs.step.values, {"long_name": "training steps $t$"}),
+            "operation": runs.operation,
+        },
+    )
+
+
+def _settled(accuracy: Floats) -> Floats:
+    """Means of each evaluation with those just before it, (replicate, step, operation)."""
+    padded = np.concatenate([np.repeat(accuracy[:, :1], LOOKS - 1, axis=1), accuracy], axis=1)
+    return np.lib.stride_tricks.sliding_window_view(padded, LOOKS, axis=1).mean(axis=-1)
+
+
+def _when_seen(accuracy: Floats, seen: Floats, rows: Floats) -> Floats:
+    """``accuracy`` (replicate, step, operation) at the first evaluation with ``rows`` (replicate, operation) seen."""
+    first = (seen >= rows[:, None]).argmax(axis=1)
+    return np.take_along_axis(accuracy, first[:, None], axis=1)[:, 0]
+
+
+def _stage_ends(accuracy: Floats, steps: NDArray[np.int64], spec: CurriculumSpec) -> Floats:
+    """``accuracy`` of each operation at the last evaluation of its own stage, NaN where there are none."""
+    found = np.full((len(accuracy), accuracy.shape[2]), np.nan)
+    if spec.schedule.kind != "blocked":
+        return found
+    schedule = spec.schedule.build(accuracy.shape[2])
+    ends = np.array([*schedule.switches(spec.steps), spec.steps])
+    last = np.searchsorted(steps, ends, side="right") - 1
+    order = list(spec.schedule.order)
+    found[:, order] = accuracy[:, last, order]
+    return found
