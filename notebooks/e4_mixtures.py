@@ -1,0 +1,148 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What does one operation do to another?
+#
+# A small transformer that learns an operation [generalises long after it has memorised](e4_generalisation.ipynb). Here
+# it learns two at once, or one after the other: how much depends on how often an operation is met, and how much on whom
+# it is met with? No paper stands behind this; **the design is ours**, with what is known of single operations
+# ([arXiv:2201.02177](https://arxiv.org/abs/2201.02177), [2301.05217](https://arxiv.org/abs/2301.05217)) as its anchor.
+
+# %%
+import companion.session
+from companion.claims import curriculum_compatibility as compatibility_claims
+from companion.claims import curriculum_imbalance as imbalance_claims
+from companion.claims.protocol import decides
+from companion.claims.register import record, table
+from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.figures import curriculum_compatibility as compatibility_figures
+from companion.figures import curriculum_imbalance as imbalance_figures
+from companion.figures import curriculum_sharing as sharing_figures
+from companion.figures import curriculum_transfer as transfer_figures
+from companion.figures.save import save
+from companion.settings.types import Cluster, Count, Counts, Device, Fractions, Profile, Seed, Texts
+from companion.studies import curriculum_compatibility as compatibility_study
+from companion.studies import curriculum_imbalance
+from companion.studies import curriculum_sharing as sharing_study
+from companion.studies import curriculum_transfer as transfer_study
+from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
+
+# %% tags=["parameters"]
+profile: Profile = "laptop"  # parameter file that these values come from
+device: Device = "auto"  # where tensors live
+cluster: Cluster = "local"  # who works on the stacks of networks
+seed: Seed = 0  # root of the chains of two operations; the rest has the confirmatory root
+prime: Count = 31  # operations are modulo this prime
+width: Count = 32  # width of the stream
+hidden: Count = 128  # hidden units of each block
+layers: Count = 1  # blocks
+batch: Count = 256  # rows of a step
+partners: Texts = ["none", "add", "mul", "max", "shuffled add", "private add"]  # learned beside subtraction
+partner_fractions: Fractions = [0.25]  # shares of subtraction's table that are trained on
+partner_budgets: Counts = [1200]  # steps
+partner_replicates: Count = 4  # splits and starts
+partner_block: Count = 2  # networks in a stack
+partner_checkpoints: Count = 12  # looks inside
+sharing_partners: Texts = ["add", "mul", "shuffled add"]  # those whose insides are compared
+imbalance_partners: Texts = ["sub", "mul"]  # rare operations beside addition
+imbalance_fractions: Fractions = [0.6, 0.5]  # shares of each pair's tables that are trained on
+imbalance_shares: Fractions = [0.5, 0.2, 0.1, 0.05]  # shares of the rare operation among the rows of a step
+imbalance_steps: Count = 1400  # steps
+imbalance_replicates: Counts = [8, 4]  # splits and starts of each pair
+imbalance_block: Count = 4  # networks in a stack
+imbalance_widths: Counts = [32]  # widths of the stream; the first is judged
+transfer_operations: Texts = ["add", "sub", "mul", "max"]  # learned one after the other, in pairs
+source_steps: Count = 500  # steps on the first
+target_steps: Count = 800  # steps on the second
+transfer_replicates: Count = 2  # splits and starts
+transfer_block: Count = 2  # networks in a stack
+
+# %%
+run = companion.session.here("e4_mixtures", locals())
+run
+
+# %% [markdown]
+# ## Rarely seen
+#
+# Does an operation generalise later because it is met rarely, or because another one competes for the network? With
+# share $w$ of a batch of $B$ rows it has seen $N(t)=wBt$ of them; the control trains on it alone, $wB$ rows a step.
+
+# %% tags=["e4_f4_imbalance", "e4_f3_compatibility", "e4_f10_sharing", "e4_f6_transfer"]
+network = {"width": width, "hidden": hidden, "layers": layers, "batch": batch}
+common = CurriculumSpec(tasks=TaskSpec(prime=prime), **network)
+
+# %% tags=["e4_f4_imbalance"]
+pairs = [("add", partner) for partner in imbalance_partners]
+rare = common.changed(steps=imbalance_steps, logarithmic=16)
+stacks = {"block": imbalance_block, "widths": imbalance_widths}
+rarely = curriculum_imbalance.exposure_imbalance(
+    pairs, imbalance_fractions, imbalance_shares, rare, imbalance_replicates, CONFIRMATORY_ROOT, **stacks
+)
+save("e4_f4_imbalance", imbalance_figures.imbalance, rarely)
+
+# %% tags=["e4_f4_imbalance"]
+judged = imbalance_claims.competition(rarely) if decides(profile, imbalance_claims.COMPETITION) else None
+record(imbalance_claims.exposure(rarely), imbalance_claims.EXPOSURE)
+record(judged, imbalance_claims.COMPETITION)
+
+# %% [markdown]
+# Subtraction is delayed as its share falls. Addition beside it helps where subtraction is starved and costs time where
+# it is not. Multiplication blocks addition at equal exposure: both stay on the plateau of those who only know that
+# operands may be exchanged.
+#
+# ## Who helps an operation that has too few examples?
+#
+# A quarter of subtraction's table is memorised and never understood. Addition is diagonal in the same characters of
+# $\mathbb{Z}_p$, multiplication in others, a maximum in none; shuffled numbers are as hard and share nothing, private
+# tokens share no embedding. Rows of subtraction per step are the same throughout.
+
+# %% tags=["e4_f3_compatibility"]
+partnered = common.changed(checkpoints=partner_checkpoints)
+chosen = (partners, partner_fractions, partner_budgets, partnered, partner_replicates)
+beside = compatibility_study.partner_compatibility(*chosen, CONFIRMATORY_ROOT, block=partner_block)
+save("e4_f3_compatibility", compatibility_figures.compatibility, beside)
+
+# %% tags=["e4_f3_compatibility"]
+deciding = decides(profile, compatibility_claims.COMPATIBLE)
+record(compatibility_claims.compatible(beside) if deciding else None, compatibility_claims.COMPATIBLE)
+
+# %% [markdown]
+# ## What do two operations share inside?
+#
+# $\mathrm{CKA}=\|Y^\top X\|_F^2/(\|X^\top X\|_F\|Y^\top Y\|_F)$ between residual streams at $=$; cosines between
+# gradients: where the partner's points along that of subtraction's *test* rows, training on it teaches subtraction.
+# The networks are those of the figure above.
+
+# %% tags=["e4_f10_sharing"]
+inside = partnered.changed(steps=partner_budgets[0])
+few = {"block": partner_block, "fraction": partner_fractions[0]}
+shared = sharing_study.operation_sharing(
+    sharing_partners, inside, partner_replicates, CONFIRMATORY_ROOT, **few
+)
+save("e4_f10_sharing", sharing_figures.sharing, shared)
+
+# %% [markdown]
+# Streams come to encode answers: of equal pairs $(a,b)$ they grow apart (thick), of equal answers they agree best
+# beside addition (thin), whose gradient is the only one that helps.
+#
+# ## One after the other
+#
+# $R[j\leftarrow i]=\langle\min(T_j,T)\rangle/\langle\min(T_{j|i},T)\rangle$ and $F_i=\max_kA_{ki}-A_{Ki}$: the source's
+# answers are lost whatever follows; what was learned may still serve the target.
+
+# %% tags=["e4_f6_transfer"]
+stages = (source_steps, target_steps, transfer_replicates)
+chain = transfer_study.transfer_matrix(transfer_operations, common, *stages, seed, block=transfer_block)
+save("e4_f6_transfer", transfer_figures.transfer, chain)
+
+# %% [markdown]
+# ## What was claimed, and what we find
+
+# %%
+table()
