@@ -1,0 +1,165 @@
+"""The claim that the spectrum of the number embedding concentrates before a network generalises, and its verdict."""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from companion.claims.contrasts import LARGEST_SHARE_OF_TIES, Contrast, contrast_times, judge_order
+from companion.claims.judging import MINIMUM_SEEDS, judge_all, judge_exact, judge_interval
+from companion.claims.protocol import (
+    Claim,
+    Regime,
+    RegimeVerdict,
+    Verdict,
+    VerdictName,
+    not_evaluated,
+    stored_keys,
+)
+from companion.compute.seeds import generator
+
+OPERATION, OTHER, FEW_ROWS = "add", "mul", "few rows"
+ADDITIVE, MULTIPLICATIVE = "additive", "multiplicative"
+# Trained share of the table.
+_PROMISED = {OPERATION: 0.5, OTHER: 0.5, FEW_ROWS: 0.25}
+
+SPECTRUM_PRECEDES = Claim(
+    id="e4_q6_spectrum_precedes",
+    statement="The Fourier spectrum of the number embedding concentrates before the network generalises.",
+    quantity=r"$\log(T_{gen}/T_{spec})$ of addition: first checkpoint with 90 % of the test rows, over the first at "
+    "which the share of the 5 strongest additive frequencies has made half of its final rise; half of the table is "
+    "trained on, all rows in every step, weight decay 1.",
+    criterion="Interval above 0, and the smallest distance of the two times in any run above the spacing of "
+    "evaluations; at least 8 seeds. A rise of .2 or less is none, and its time is never.",
+    version=1,
+    profile="laptop",
+    figure="e4_f9_spectrum",
+    deterministic=False,
+    source="2301.05217",
+    note="One layer of width 32 on addition modulo 31. Half of a rise is set against 90 % of an accuracy: two "
+    "thresholds on two curves are compared, not their onsets.",
+    regimes=(
+        Regime(
+            "memorise only",
+            "a quarter of the table: with neither a concentrated spectrum nor generalisation all runs are ties",
+            expected="inconclusive",
+        ),
+        Regime("additive basis for mul", "additive frequencies of networks that learn multiplication"),
+        Regime(
+            "first principal component",
+            "its share of the variance of a run's weights as the evidence: to lie above 97.5 % of the walks that take "
+            "the run's own steps forwards or backwards by a toss",
+        ),
+    ),
+)
+
+
+def spectrum_precedes(data: xr.Dataset) -> Verdict:
+    """Verdict on `SPECTRUM_PRECEDES` from ``spectral_progress``."""
+    if not _is_there(data, OPERATION):
+        return not_evaluated(SPECTRUM_PRECEDES, "needs addition, trained on half of its table in every step")
+    found, gap = _found(data, OPERATION, ADDITIVE)
+    known = not math.isnan(found.centre)
+    return Verdict(
+        SPECTRUM_PRECEDES.id,
+        _judged(found, gap, _spacing(data, OPERATION)),
+        value=found.centre if known else None,
+        interval=found.interval if known else None,
+        value_text=_described(found, gap),
+        replicates=found.replicates,
+        root_seed=int(data.attrs["root_seed"]),
+        regimes=_regimes(data),
+        notes=_notes(data),
+        keys=stored_keys(data),
+    )
+
+
+def _is_there(data: xr.Dataset, setting: str) -> bool:
+    """Whether a setting is there, with what the claim was registered for."""
+    if setting not in data.setting.values:
+        return False
+    own = data.sel(setting=setting)
+    operation = OTHER if setting == OTHER else OPERATION
+    given = (own.fraction, data.attrs["batch"], data.attrs["weight_decay"])
+    return bool(own.operation == operation) and np.allclose(given, (_PROMISED[setting], 0, 1.0))
+
+
+def _found(data: xr.Dataset, setting: str, basis: str) -> tuple[Contrast, float]:
+    """log(T_gen/T_spec) over replicates, and the smallest T_gen - T_spec, NaN where all are ties."""
+    own = data.sel(setting=setting)
+    spectral, generalised = own.concentrated_at.sel(basis=basis).values, own.generalised_at.values
+    noise = generator(0, "bootstrap", "curriculum spectrum", setting, basis)
+    # A time of step 0 has no logarithm; no evaluation lies between it and step 1.
+    found = contrast_times(np.maximum(spectral, 1.0), np.maximum(generalised, 1.0), generator=noise)
+    untied = ~(np.isinf(spectral) & np.isinf(generalised))
+    gaps = generalised[untied] - spectral[untied]
+    return found, float(gaps.min()) if gaps.size else math.nan
+
+
+def _spacing(data: xr.Dataset, setting: str) -> float:
+    return float(data.spacing.sel(setting=setting))
+
+
+def _judged(found: Contrast, gap: float, spacing: float) -> VerdictName:
+    order = judge_order(found, above=0.0)
+    if order == "not evaluated" or found.ties > LARGEST_SHARE_OF_TIES:
+        return order
+    resolved = judge_interval(
+        gap,
+        gap,
+        gap,
+        criterion_lower=spacing,
+        replicates=found.replicates,
+        minimum_replicates=MINIMUM_SEEDS,
+        strict=True,
+    )
+    return judge_all([order, resolved])
+
+
+def _described(found: Contrast, gap: float) -> str:
+    """Ratio of times with its interval and the smallest distance: "1.24 (1.12 to 1.40), at least 50 steps apart"."""
+    if math.isnan(found.centre):
+        return "missing"
+    if found.ties == 1:
+        return "neither in any run"
+    low, high = np.exp(found.interval)
+    ratio = f"ratio {np.exp(found.centre):.2f}"
+    interval = f" ({low:.2f} to {high:.2f})" if found.replicates > 1 else ""
+    ties = f", {100 * found.ties:.0f} % ties" if found.ties else ""
+    return f"{ratio}{interval}, smallest gap {gap:g} steps{ties}"
+
+
+def _regimes(data: xr.Dataset) -> tuple[RegimeVerdict, ...]:
+    memorise, other_basis, component = SPECTRUM_PRECEDES.regimes
+    verdicts = [
+        regime.found(_judged(*found, _spacing(data, setting)), _described(*found))
+        for regime, setting in ((memorise, FEW_ROWS), (other_basis, OTHER))
+        if _is_there(data, setting)
+        for found in (_found(data, setting, ADDITIVE),)
+    ]
+    if _is_there(data, OPERATION):
+        own, walk, high = (
+            float(data[name].sel(component=1)) for name in ("component_share", "walk_share", "flipped_high")
+        )
+        text = f"share {own:.3f}, equal steps {walk:.3f}, tossed steps up to {high:.3f}"
+        verdicts.append(component.found(judge_exact(own > high, [own, walk, high]), text))
+    return tuple(verdicts)
+
+
+def _notes(data: xr.Dataset) -> tuple[str, ...]:
+    """Multiplication in its own basis, rises, and runs that stopped."""
+    notes = []
+    if _is_there(data, OTHER):
+        found, gap = _found(data, OTHER, MULTIPLICATIVE)
+        verdict = _judged(found, gap, _spacing(data, OTHER))
+        notes.append(f"multiplication in its own basis: {_described(found, gap)} ({verdict})")
+    for name in data.setting.values:
+        rise = data.rise.sel(setting=name, basis=ADDITIVE).values
+        notes.append(f"rise of the additive share, {name}: {rise.min():.2f} to {rise.max():.2f}")
+    stopped = (data.stopped_at >= 0).sum("replicate")
+    notes += [
+        f"stopped on a loss that is no number: {name} ({int(count)})"
+        for name, count in zip(data.setting.values, stopped.values, strict=True)
+        if count
+    ]
+    return tuple(notes)
