@@ -45,11 +45,7 @@ device: Device = "auto"  # where tensors live
 cluster: Cluster = "local"  # who works on the blocks of a sweep
 seed: Seed = 0  # root of the second phase; the claim has a root of its own
 images: Text = "sprites-3"  # sprites-3 (a square) or sprites-5 (three shapes)
-levels: Counts = [
-    5,
-    12,
-    12,
-]  # values of each factor: size and two places; shape, size, orientation and two places
+levels: Counts = [5, 12, 12]  # values of size and two places; or of shape, size, orientation and places
 side: Count = 16  # pixels on a side
 latents: Count = 5  # latents of the code
 widths: Counts = [128, 64]  # hidden layers of the encoder; the decoder mirrors them
