@@ -4,46 +4,13 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from companion.models.transformer import TransformerSpec, TransformerStack
+from companion.models.transformer_module import TransformerModule
 
 TOKENS, CLASSES, LENGTH = 14, 11, 4
-
-
-class Plain(nn.Module):
-    """One network, every position, torch's own layers: the peer that a stack must equal."""
-
-    def __init__(self, spec: TransformerSpec, weights: dict[str, Tensor]):
-        super().__init__()
-        self.spec = spec
-        self.weights = nn.ParameterDict(
-            {name.replace(".", "_"): nn.Parameter(value.clone()) for name, value in weights.items()}
-        )
-
-    def normed(self, x: Tensor, name: str) -> Tensor:
-        if self.spec.norm == "none":
-            return x
-        return functional.rms_norm(x, x.shape[-1:], self.weights[name], 1e-6)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        spec, w = self.spec, self.weights
-        length = tokens.shape[1]
-        x = w["embedding"][tokens] + w["position"][spec.positions - length :]
-        for layer in range(spec.layers):
-            block = f"block{layer}_"
-            q, k, v = (self.normed(x, block + "attention_gain") @ w[block + "qkv"]).chunk(3, dim=-1)
-            q, k, v = (part.unflatten(-1, (spec.heads, -1)).transpose(1, 2) for part in (q, k, v))
-            mask = torch.ones(length, length).tril().bool()[None, None]
-            if spec.pad_token >= 0:
-                mask = mask & ((tokens != spec.pad_token)[:, None, None] | torch.eye(length).bool())
-            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-            x = x + mixed.transpose(1, 2).flatten(2) @ w[block + "out"]
-            inner = self.normed(x, block + "hidden_gain") @ w[block + "first"] + w[block + "first_bias"]
-            x = x + torch.relu(inner) @ w[block + "second"] + w[block + "second_bias"]
-        last = self.normed(x[:, -1], "final_gain")
-        return last @ (w["embedding"][: spec.classes].T if spec.tied else w["unembedding"])
 
 
 def generators(count: int) -> list[torch.Generator]:
@@ -70,7 +37,9 @@ def test_a_stack_equals_plain_networks_in_logits_and_gradients(layers, options, 
     sum(functional.cross_entropy(logits[s], target[s]) for s in range(3)).backward()
     slopes = stack.named(weights.grad)
     for s in range(3):
-        one = Plain(spec, {name: value[s].detach() for name, value in stack.named(weights).items()})
+        one = TransformerModule(
+            spec, {name: value[s].detach() for name, value in stack.named(weights).items()}
+        )
         own = one(tokens[s])
         torch.testing.assert_close(logits[s], own, **close)
         functional.cross_entropy(own, target[s]).backward()

@@ -57,7 +57,7 @@ class StackedAdam:
         self.taken = torch.zeros(len(weights), 1, dtype=weights.dtype, device=weights.device)
 
     @torch.no_grad()
-    def step(self, weights: Tensor, gradient: Tensor, factor: float, alive: Tensor) -> None:
+    def step(self, weights: Tensor, gradient: Tensor, factor: float | Tensor, alive: Tensor) -> None:
         """Move the ``alive`` (S,) networks of ``weights`` (S, weights), in place, at ``factor`` times their rates."""
         b1, b2 = self.settings.betas
         if self.settings.clip:

@@ -22,7 +22,8 @@ from companion.session import events
 from companion.session.progress import progress
 from companion.training.checkpoints import load_checkpoint, save_checkpoint
 from companion.training.curriculum_recipe import CurriculumRecipe, Monitor, NetworkRun, Snapshot
-from companion.training.operation_batches import Rows, Source
+from companion.training.operation_batches import Source
+from companion.training.recorded_step import RecordedStep
 from companion.training.schedules import State
 from companion.training.stacked_adam import StackedAdam
 
@@ -38,19 +39,22 @@ def train_stack(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Path | None = None,
     label: str = "transformers",
+    graph: bool = False,
+    compile: bool = False,
 ) -> xr.Dataset:
     """Train ``runs`` as one stack on the rows of ``source``; what monitors see, with dim ``run``.
 
     Also ``mixture`` and ``exposure`` (run, look, operation) where an adaptive schedule looks and at switches, and
     ``stopped_at`` (run,): the step at which a network's loss was no number (-1: never); it stops alone, and its later
     records are NaN. With ``folder``, training goes on from the state that a killed call left there, bit for bit on a
-    CPU. Raises ValueError for runs that do not fit, RuntimeError for a missing device.
+    CPU. On CUDA ``graph`` records a step once and replays it; ``compile`` fuses the losses on any device. Raises
+    ValueError for runs that do not fit, RuntimeError for a missing device.
     """
     where = torch_device(device)
     if not runs:
         raise ValueError("runs: none given; allowed: at least one")
     with arithmetic(where, recipe.precision):
-        training = _Training(recipe, source, runs, monitors, where, folder)
+        training = _Training(recipe, source, runs, monitors, where, folder, graph=graph, compile=compile)
         training.resume()
         with progress(label, recipe.steps, "steps") as advance:
             advance(training.step)
@@ -72,6 +76,9 @@ class _Training:
         monitors: Sequence[Monitor],
         device: torch.device,
         folder: Path | None,
+        *,
+        graph: bool = False,
+        compile: bool = False,
     ):
         self.recipe, self.runs, self.monitors, self.device = recipe, list(runs), list(monitors), device
         self.file = folder / "training.pt" if folder else None
@@ -94,6 +101,8 @@ class _Training:
         self.switches = set(recipe.schedule.switches(recipe.steps))
         self.seen: dict[str, dict[str, Any]] = {}
         self.saved_at = time.monotonic()
+        self._losses = torch.compile(self._own_losses) if compile else self._own_losses
+        self._recorded = RecordedStep(self._move) if graph else None
 
     def stops(self) -> list[int]:
         """Steps still ahead at which somebody looks, and the end."""
@@ -119,30 +128,37 @@ class _Training:
         if step == 0 or step in self.switches or (self.state and step % recipe.look_every == 0):
             self._note(mixture)
         rows = self.source.draw(step, mixture, self.exposure)
-        entropy, _ = self._entropy(rows, self.weights)
-        losses = (entropy * torch.from_numpy(rows.weight).to(self.device)).sum(dim=1)
-        if recipe.consolidation and self.anchored:
-            losses = losses + 0.5 * recipe.consolidation * (self.weights - self.anchor).square().sum(dim=1)
-        self.weights.grad = None
-        losses.sum().backward()
-        broken = ~torch.isfinite(losses.detach()) & self.alive
-        self.stopped = torch.where(broken, step, self.stopped)
-        self.alive &= ~broken
-        assert self.weights.grad is not None
-        factor = recipe.adam.rate_factor(step, recipe.steps)
-        self.adam.step(self.weights.detach(), self.weights.grad, factor, self.alive)
+        given = [torch.from_numpy(array) for array in (rows.tokens, rows.labels, rows.weight)]
+        given += [torch.tensor(recipe.adam.rate_factor(step, recipe.steps)), torch.tensor(step)]
+        (self._recorded or self._move)(*(tensor.to(self.device) for tensor in given))
         np.add.at(self.exposure, (np.arange(len(self.runs))[:, None], rows.operation), rows.weight > 0)
         self.step += 1
 
-    def _entropy(self, rows: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
+    def _move(self, tokens: Tensor, labels: Tensor, weight: Tensor, factor: Tensor, step: Tensor) -> None:
+        """One step on these rows, at ``factor`` times the rates; all that lasts changes in place (`RecordedStep`)."""
+        losses = self._losses(self.weights, tokens, labels, weight)
+        if self.recipe.consolidation and self.anchored:
+            moved = (self.weights - self.anchor).square().sum(dim=1)
+            losses = losses + 0.5 * self.recipe.consolidation * moved
+        (gradient,) = torch.autograd.grad(losses.sum(), self.weights)
+        broken = ~torch.isfinite(losses.detach()) & self.alive
+        self.stopped.copy_(torch.where(broken, step, self.stopped))
+        self.alive &= ~broken
+        self.adam.step(self.weights.detach(), gradient, factor, self.alive)
+
+    def _own_losses(self, weights: Tensor, tokens: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+        return (self._entropy(weights, tokens, labels)[0] * weight).sum(dim=1)
+
+    def _entropy(self, weights: Tensor, tokens: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy of each row, and whether its class is the likeliest, both (S, rows)."""
-        logits = self.stack.logits(weights, torch.from_numpy(rows.tokens).to(self.device))
-        target = torch.from_numpy(rows.labels).to(self.device)
-        entropy = functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
-        return entropy.view(target.shape), logits.detach().argmax(dim=2) == target
+        logits = self.stack.logits(weights, tokens)
+        entropy = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+        return entropy.view(labels.shape), logits.detach().argmax(dim=2) == labels
 
     def _switch(self) -> None:
         self.anchor, self.anchored = self.weights.detach().clone(), True
+        if self._recorded:
+            self._recorded.forget()
         if self.recipe.reset_moments:
             self.adam.reset(torch.ones_like(self.alive))
 
@@ -150,7 +166,8 @@ class _Training:
     def _look(self) -> None:
         """Tell the schedule losses and accuracies on the training rows, of each operation apart."""
         rows = self.source.sample()
-        entropy, right = self._entropy(rows, self.weights.detach())
+        given = (torch.from_numpy(array).to(self.device) for array in (rows.tokens, rows.labels))
+        entropy, right = self._entropy(self.weights.detach(), *given)
         found = []
         for values in (entropy.cpu().numpy(), right.cpu().numpy()):
             weighted = values * rows.weight
@@ -170,9 +187,8 @@ class _Training:
 
     def watch(self) -> None:
         """Let the monitors look whose step it is, and save the state."""
-        self.stopped = torch.where(
-            ~torch.isfinite(self.weights.detach()).all(dim=1) & self.alive, self.step, self.stopped
-        )
+        broken = ~torch.isfinite(self.weights.detach()).all(dim=1) & self.alive
+        self.stopped.copy_(torch.where(broken, self.step, self.stopped))
         self.alive &= self.stopped < 0
         gone = (~self.alive).cpu().numpy()
         snapshot = Snapshot(self.step, self.stack, self.weights.detach())
