@@ -5,6 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from companion.figures.described import described
 from companion.figures.marks import guide, letter_panels, points_over_seeds, theory_line
@@ -157,6 +158,7 @@ def _against_imbalance(axes: Axes, data: xr.Dataset, name: str) -> None:
     axes.set_xlabel(axis_label(data.imbalance))
     axes.set_ylabel(axis_label(data[name]))
     if name != "error":
+        axes.yaxis.set_major_locator(MaxNLocator(4))  # few digits, so that the label has room
         axes.set_ylim(0, 1.06 * float(np.nanmax(values)))
 
 
