@@ -86,14 +86,14 @@ parity_replicates: Count = 5  # hidden positions and starts
 parity_relevant: Counts = [2, 3]  # numbers of hidden bits of the strip
 parity_biases: Fractions = [0.7, 0.95]  # first laws of the bits of the strip
 parity_widths: Naturals = [0]  # widths at which the gain is measured; 0: none
-parity_mixture: Natural = 0  # runs on the Hamming mixture, the control
+parity_mixture: Natural = 0  # bits in each set of the Hamming mixture, the control; 0: none
 list_companies: Texts = ["MAX", "MAX+MED"]  # operations beside addition in lists
 list_widths: Counts = [8, 16, 24, 32]  # widths of the stream that learn lists
 list_depth: Count = 1  # depth of the lists
 list_steps: Count = 900  # steps
 list_replicates: Count = 3  # starts
 diversity_prime: Count = 23  # modulus of the tasks α a + β b
-diversity_counts: Counts = [1, 2, 4, 8]  # numbers K of tasks
+diversity_counts: Counts = [1, 2, 8]  # numbers K of tasks
 diversity_exponents: NonNegatives = [0.0, 1.0]  # Zipf exponents of their shares
 diversity_steps: Count = 1200  # steps
 diversity_replicates: Count = 3  # splits and starts
@@ -140,7 +140,8 @@ save("e4_f11_trajectories", trajectory_figures.trajectories, ways)
 # ## The textbook case: parity of hidden bits
 #
 # $y=\bigoplus_{i\in S}x_i$ with $P(x_i=1)=q(t)$, fresh rows in every step. At $q\ne\frac12$ each hidden bit alone says
-# something; at $q=\frac12$ none does. Does a biased beginning help, and less so in wide networks?
+# something; at $q=\frac12$ none does. Does a biased beginning help, and less so in wide networks? Both curricula of a
+# seed share start, hidden bits and random numbers.
 
 # %% tags=["e4_f7_parity"]
 parity = ParitySpec(bits=parity_bits, steps=parity_steps)
@@ -158,6 +159,8 @@ record(judged, order_claims.CONCURRENT_BEATS_BLOCKED)
 record(width_claims.width(biased) if deciding else None, width_claims.WIDTH)
 
 # %% [markdown]
+# Four hidden bits are hardly learned from uniform bits alone, and at once where bits are biased first; two need no help.
+#
 # ## Company in lists
 #
 # Lists like `( ADD 3 7 1 )`, read token by token: does company of easy operations let a smaller network add
@@ -171,6 +174,8 @@ sizes = curriculum_lists.list_sizes(
 save("e4_f13_list_operations", list_figures.list_sizes, sizes)
 
 # %% [markdown]
+# There is a size below which lists are not added, and here company does not lower it.
+#
 # ## Many tasks of one kind
 #
 # $\alpha a+\beta b$ mod $p$ for $K$ pairs $(\alpha,\beta)$, each with a word of its own. Does it take as many rows of
@@ -184,6 +189,8 @@ diversity = curriculum_diversity.task_diversity(diverse, *asked, block=diversity
 save("e4_f14_task_diversity", diversity_figures.task_diversity, diversity)
 
 # %% [markdown]
+# The more tasks share a network, the later each is generalised. A new one is no mere new word.
+#
 # ## Look at the stored curves
 
 # %%
