@@ -83,6 +83,7 @@ path_points: Count = 51  # points of a path
 parity_bits: Count = 12  # bits of a parity
 parity_steps: Count = 700  # steps
 parity_replicates: Count = 5  # hidden positions and starts
+parity_strip_steps: Count = 400  # steps of the runs of the strip
 parity_relevant: Counts = [2, 3]  # numbers of hidden bits of the strip
 parity_biases: Fractions = [0.7, 0.95]  # first laws of the bits of the strip
 parity_widths: Naturals = [0]  # widths at which the gain is measured; 0: none
@@ -145,10 +146,16 @@ save("e4_f11_trajectories", trajectory_figures.trajectories, ways)
 
 # %% tags=["e4_f7_parity"]
 parity = ParitySpec(bits=parity_bits, steps=parity_steps)
-strip = {"relevant": parity_relevant, "biases": parity_biases, "mixture": parity_mixture}
+strip = {"relevant": parity_relevant, "biases": parity_biases, "strip_steps": parity_strip_steps}
 widths = [each for each in parity_widths if each]
 biased = curriculum_parity.parity_curriculum(
-    parity, parity_replicates, CONFIRMATORY_ROOT, block=parity_replicates, widths=widths, **strip
+    parity,
+    parity_replicates,
+    CONFIRMATORY_ROOT,
+    block=parity_replicates,
+    widths=widths,
+    mixture=parity_mixture,
+    **strip,
 )
 save("e4_f7_parity", parity_figures.parity, biased)
 
@@ -159,7 +166,8 @@ record(judged, order_claims.CONCURRENT_BEATS_BLOCKED)
 record(width_claims.width(biased) if deciding else None, width_claims.WIDTH)
 
 # %% [markdown]
-# Four hidden bits are hardly learned from uniform bits alone, and at once where bits are biased first; two need no help.
+# Four hidden bits are hardly learned from uniform bits alone, and at once where bits are biased first; two need no
+# help.
 #
 # ## Company in lists
 #
