@@ -93,7 +93,8 @@ save("p3_f11_vae", figures.vae_initialisation, figures.as_drawn(trained))
 
 # %% [markdown]
 # A heavy decoder ($L>0$) fits worse after as many steps; open marks are networks that fit clearly worse than balanced
-# ones. A few seeds can look like an effect: exploring with four, either imbalance seemed to help, with sixteen neither.
+# ones. A few seeds can look like an effect: seeds scatter by about as much as the gap itself, hence the number that the
+# claim asks for.
 
 # %% tags=["p3_f11_vae"]
 record(claims.gains_change_disentanglement(trained), claims.VAE_INITIALISATION)
@@ -109,8 +110,7 @@ continued = vae_second_phase.second_phase(phase_imbalances, shapes, second_steps
 save("p3_f12_second_phase", phase_figures.vae_second_phase, phase_figures.as_drawn(continued))
 
 # %% [markdown]
-# The old error rises in the logarithm of the steps. Heavy decoders lose less, but had learned less: at the end all
-# starts but the extreme ones meet.
+# The old error rises in the logarithm of the steps. Where it rises less, had the network learned less at the switch?
 #
 # ## What was claimed, and what we find
 

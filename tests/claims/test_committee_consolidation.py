@@ -8,6 +8,7 @@ from companion.claims import committee_consolidation as claims
 from companion.claims.register import record
 
 STRENGTHS = [0.1, 1.0, 10.0]
+SETTING = {"readout_scale": 0.3, "weight_scale": 1e-3, "dimension": 1000}
 BETWEEN = r"$\theta=0.3$"
 
 
@@ -30,8 +31,13 @@ def run(ratio=0.005, uniform=0.6, partial=0.3, *, draws=8, spread=0.1, duration=
             "tied_forgetting": ("strength", [0.08, 0.06, 0.05]),
             "tied_second_error": ("strength", [0.01, 0.02, 0.05]),
         },
-        coords={"penalty": ["fisher", "uniform"], "scheme": schemes, "strength": STRENGTHS},
-        attrs={"duration": duration, "step": step, "root_seed": 5, "companion_key": "c" * 40},
+        coords={
+            "penalty": ["fisher", "uniform"],
+            "scheme": schemes,
+            "strength": STRENGTHS,
+            "similarity": [0.0, 0.5, 1.0],
+        },
+        attrs={"duration": duration, "step": step, "root_seed": 5, "companion_key": "c" * 40} | SETTING,
     )
 
 
@@ -68,6 +74,27 @@ def missing():
 )
 def test_verdicts(given, expected):
     assert verdict(**given).verdict == expected
+
+
+@pytest.mark.parametrize("name", list(SETTING))
+def test_another_setting_is_not_evaluated(name):
+    for place in ("data", "longer", "finer"):
+        given = {"data": run(), "longer": run(duration=600.0), "finer": run(step=0.1)}
+        given[place].attrs[name] *= 2
+        found = verdict(**given)
+        assert found.verdict == "not evaluated" and place in found.notes[0]
+
+
+def test_similarities_must_reach_both_ends():
+    assert verdict(data=run().isel(similarity=[0, 1])).verdict == "not evaluated"
+
+
+def test_runs_are_compared_at_common_penalties_with_the_best_among_them():
+    more = run().assign_coords(strength=[0.1, 1.0, 100.0])
+    found = verdict(data=more)
+    assert found.verdict == "not evaluated" and "[0.1, 1.0]" in found.notes[0]
+    edge = run().isel(strength=[1, 0, 2]).assign_coords(strength=STRENGTHS)
+    assert verdict(data=edge).verdict == "not evaluated"
 
 
 def test_the_smallest_costs_are_compared_draw_by_draw():

@@ -7,6 +7,7 @@ import xarray as xr
 from companion.claims import committee_forgetting as claims
 from companion.claims.register import record
 
+SETTING = {"readout_scale": 0.3, "weight_scale": 1e-3}
 V = np.round(np.linspace(0, 1, 21), 2)
 LIMIT = 1 / 3 - 2 / np.pi * np.arcsin(V / 2)
 
@@ -25,7 +26,7 @@ def profiles(specialised=None, shared=LIMIT, *, durations=(200.0, 600.0), places
             "limit": ("similarity", LIMIT),
         },
         coords={"similarity": V, "duration": list(durations), "scheme": ["specialised", "partial", "shared"]},
-        attrs={"companion_key": "p" * 40},
+        attrs={"companion_key": "p" * 40} | SETTING,
     ).isel(similarity=places)
 
 
@@ -57,8 +58,16 @@ def exceptions(duration=600.0, near=None, random=LIMIT, draws=3, **cases):
             "tilted": (("duration", "tilt", "similarity"), np.stack([tilted, tilted])),
         },
         coords={"similarity": V, "case": list(PLAIN), "duration": [200.0, 600.0], "tilt": [0.03, 0.0]},
-        attrs={"duration_of_cases": duration, "dimension": 1000, "root_seed": 5, "companion_key": "e" * 40},
+        attrs={"duration_of_cases": duration, "dimension": 1000, "root_seed": 5, "companion_key": "e" * 40}
+        | SETTING,
     )
+
+
+@pytest.mark.parametrize("name", list(SETTING))
+def test_another_setting_is_not_evaluated(name):
+    for place, given in enumerate(((profiles(), exceptions()), (profiles(), exceptions()))):
+        given[place].attrs[name] *= 2
+        assert claims.maslow(*given).verdict == "not evaluated"
 
 
 @pytest.mark.parametrize(

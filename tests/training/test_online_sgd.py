@@ -13,8 +13,9 @@ from companion.theory.committee_conditions import (
     start_overlaps,
     two_task_conditions,
 )
+from companion.theory.committee_record import recorded_times
 from companion.theory.soft_committee import penalty_weights, solve_two_tasks
-from companion.training.online_sgd import recorded_times, run_two_tasks, weights_of_overlaps
+from companion.training.online_sgd import run_two_tasks, weights_of_overlaps
 
 R = 0.3
 EVEN = [R / math.sqrt(2), R / math.sqrt(2)]
@@ -214,3 +215,10 @@ def test_bad_inputs_are_named(change, message):
     }
     with pytest.raises(ValueError, match=message):
         run_two_tasks(**good | change)
+
+
+def test_weights_that_lie_in_the_teachers_frame_are_weights_too():
+    inside = np.random.default_rng(0).standard_normal((50, 2, 2)) * 0.3
+    start = np.concatenate([inside @ inside.swapaxes(1, 2), inside], axis=2)
+    weights = weights_of_overlaps(start, 40)
+    np.testing.assert_allclose(weights @ weights.swapaxes(1, 2) / 40, start[..., :2], rtol=0, atol=1e-7)

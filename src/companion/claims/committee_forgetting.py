@@ -5,7 +5,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from companion.claims.judging import judge_all, judge_exact
-from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
+from companion.claims.protocol import (
+    Claim,
+    Regime,
+    RegimeVerdict,
+    Verdict,
+    VerdictName,
+    not_evaluated,
+    stored_keys,
+)
 
 Floats = NDArray[np.float64]
 #: Verdict, and the number as a reader wants it.
@@ -21,12 +29,15 @@ NEAR_TIE = 0.03
 #: Similarities that a profile must have at least.
 LEAST_SIMILARITIES = 11
 
+#: Norm r of the readouts and deviation of the weights that are judged.
+SETTING = (0.3, 1e-3)
+
 MASLOW = Claim(
     id="p3_c_maslow",
     statement="Specialised nets forget most at intermediate similarity, exactly shared ones monotonically.",
     quantity=r"$\mathrm{argmax}_VF$ and $F(0)/\max_VF$ of the specialised start ($\theta=0$); "
     r"$\sup_V|F-(\frac13-\frac2\pi\arcsin\frac V2)|$ of the shared one (an exact tie, $\theta=\pi/4$); $K=2$, $M=1$, "
-    r"$d\to\infty$, $T=600$ for each task.",
+    r"$d\to\infty$, $T=600$ for each task; $r=.3$, $\sigma_w=10^{-3}$, $h^2=r(1,1)/\sqrt2$.",
     criterion=r"Argmax in $[.3,.7]$ and $F(0)<.2\max F$; sup below $2\cdot10^{-3}$.",
     version=1,
     profile="laptop",
@@ -59,6 +70,9 @@ MASLOW = Claim(
 
 def maslow(profiles: xr.Dataset, exceptions: xr.Dataset) -> Verdict:
     """Verdict on `MASLOW` from ``profiles`` (lines at d → ∞) and ``exceptions`` (the regimes)."""
+    for name, data in (("profiles", profiles), ("exceptions", exceptions)):
+        if (float(data.attrs["readout_scale"]), float(data.attrs["weight_scale"])) != SETTING:
+            return not_evaluated(MASLOW, f"{name}: needs r = {SETTING[0]:g} and sigma_w = {SETTING[1]:g}")
     V = profiles.similarity.values
     at_end = profiles.forgetting.reindex(duration=[DURATION]).isel(duration=0)
     specialised, shared = (
@@ -87,7 +101,7 @@ def _regimes(exceptions: xr.Dataset) -> tuple[RegimeVerdict, ...]:
     near = exceptions.tilted.reindex(duration=[DURATION])
     near = near.reindex(tilt=[NEAR_TIE], method="nearest", tolerance=1e-9)
     tilted = near.isel(duration=0, tilt=0).values
-    random = exceptions.random if _long_enough(exceptions) else exceptions.random[:0]
+    random = _random(exceptions)
     drawn = random.mean("random_draw").values if random.sizes["random_draw"] else np.full(V.size, np.nan)
     judged = (
         _both_texts(_limit(V, tilted, limit), _hump(V, tilted)),
@@ -102,6 +116,11 @@ def _regimes(exceptions: xr.Dataset) -> tuple[RegimeVerdict, ...]:
 
 def _long_enough(exceptions: xr.Dataset) -> bool:
     return abs(float(exceptions.attrs["duration_of_cases"]) - DURATION) < 1e-9
+
+
+def _random(exceptions: xr.Dataset) -> xr.DataArray:
+    """Profiles of random readouts that specialise; none where they ran for another time."""
+    return exceptions.random if _long_enough(exceptions) else exceptions.random[:0]
 
 
 def _cases(exceptions: xr.Dataset) -> xr.DataArray:
@@ -157,7 +176,7 @@ def _drawn(exceptions: xr.Dataset) -> str:
     humps = [_hump(V, curve)[0] == "holds" for curve in cases.sel(case="specialised").values]
     ties = [_limit(V, curve, limit)[0] == "holds" for curve in cases.sel(case="shared").values]
     departure = float(np.abs(cases.sel(case="shared").values - limit).max())
-    random = [_hump(V, curve)[0] == "holds" for curve in exceptions.random.values]
+    random = [_hump(V, curve)[0] == "holds" for curve in _random(exceptions).values]
     return (
         f"starts drawn at d = {exceptions.attrs['dimension']} meet the criterion in {sum(humps)} (specialised) and "
         f"{sum(ties)} (shared, at most {departure:.1e} from the limit) of {len(humps)} draws; with readouts N(0,1) "

@@ -156,7 +156,7 @@ def imbalance_favours(draws: xr.Dataset, linear: xr.Dataset) -> Verdict:
         value_text="no draw is fitted, or a number is missing"
         if missing
         else f"{_text(gain, interval)}; {100 * left:.1f} % of the draws left out",
-        replicates=draws.sizes["draw"],
+        replicates=gain.size,
         root_seed=int(draws.attrs["root_seed"]),
         keys=stored_keys(draws, linear),
         regimes=(_tiny(draws), *_linear(linear)),

@@ -78,7 +78,7 @@ ENTROPY_ONE_UNIT = Claim(
 
 def start_decides(decided: xr.Dataset) -> Verdict:
     """Verdict on `START_DECIDES` from the stored study ``decided_by_start``."""
-    if (float(decided.attrs["weight_scale"]), float(decided.attrs["first_time"])) != (SMALL_WEIGHTS, 200.0):
+    if not _as_registered(decided):
         return not_evaluated(START_DECIDES, "needs sigma_w = 1e-3 and T = 200")
     chosen = _at(decided, "readout_scale", READOUT_SCALES)
     usage, error = chosen.usage.transpose("readout_scale", "angle").values, chosen.error.values
@@ -94,6 +94,13 @@ def start_decides(decided: xr.Dataset) -> Verdict:
         root_seed=int(decided.attrs["root_seed"]),
         keys=stored_keys(decided),
         regimes=(_excessive(decided), _large_weights(decided), _fast(decided)),
+    )
+
+
+def _as_registered(decided: xr.Dataset) -> bool:
+    return (float(decided.attrs["weight_scale"]), float(decided.attrs["first_time"])) == (
+        SMALL_WEIGHTS,
+        200.0,
     )
 
 
@@ -151,6 +158,8 @@ def _fast(decided: xr.Dataset) -> RegimeVerdict:
 
 def entropy_one_unit(decided: xr.Dataset, evenness: xr.Dataset) -> Verdict:
     """Verdict on `ENTROPY_ONE_UNIT` from the stored studies ``decided_by_start`` and ``even_readouts``."""
+    if not _as_registered(decided):
+        return not_evaluated(ENTROPY_ONE_UNIT, "needs sigma_w = 1e-3 and T = 200")
     chosen = _at(decided, "readout_scale", READOUT_SCALES)
     found = [
         _rank_correlation(decided.entropy, row) for row in chosen.usage.transpose("readout_scale", "angle")

@@ -74,7 +74,7 @@ def gains_change_disentanglement(data: xr.Dataset) -> Verdict:
         value_text=_listed(differences, adjusted) if not reason else "",
         replicates=data.sizes["replicate"],
         root_seed=int(data.attrs["root_seed"]),
-        regimes=(_extreme(first), _oracle(data)),
+        regimes=(_extreme(data), _oracle(data)),
         notes=tuple(filter(None, (reason, *_beside(data)))),
         keys=stored_keys(data),
     )
@@ -142,9 +142,11 @@ def _listed(differences: np.ndarray, adjusted: np.ndarray) -> str:
     )
 
 
-def _extreme(first: xr.Dataset) -> RegimeVerdict:
+def _extreme(data: xr.Dataset) -> RegimeVerdict:
     """The contrast at |L| = 1, judged by the same rules."""
-    reason = _unfit(first, UNDERTRAINED_IMBALANCE)
+    first = data.isel(setting=0)
+    short = shortage(VAE_INITIALISATION.profile, data, least=MINIMUM_SEEDS)
+    reason = short or _misfit(data) or _unfit(first, UNDERTRAINED_IMBALANCE)
     found = "not evaluated" if reason else _judged(_differences(first, 1.0, "matched_gap"))[0]
     return VAE_INITIALISATION.regimes[0].found(found, reason)
 

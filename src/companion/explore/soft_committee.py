@@ -24,7 +24,7 @@ STRENGTHS = np.array([0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
 SIMILARITIES = np.linspace(0.0, 1.0, 11).round(12)
 _NO_PENALTY = 0.01  # where 0 stands on the logarithmic axis of strengths
 _LEAST = 1e-6  # of what stands on logarithmic axes
-# RK4 is stable on the penalty while step · γ F < 2.7, and F stays below .64 max h².
+# RK4 is stable on the penalty while 2 · step · γ F < 2.7, and F stays below .64 max h².
 _STEP, _FINE_STEP, _STRONG = 0.4, 0.1, 2.0
 _MOMENTS = np.concatenate([[0.0], np.geomspace(0.5, TIME, 40)])
 

@@ -1,5 +1,7 @@
 """What is kept of a solved committee: errors from overlaps, the check of a path, the Dataset."""
 
+import math
+
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +12,29 @@ Floats = NDArray[np.float64]
 
 #: How far an overlap may leave the range of a covariance before the integration counts as broken.
 _SLACK = 1e-6
+
+
+def recorded_times(times: ArrayLike | None, first_time: float, second_time: float, points: int = 0) -> Floats:
+    """``times`` sorted, with 0, the switch and the end; without any, also ``points`` logarithmic ones in each task.
+
+    Raises ValueError, naming the argument, for times outside of the tasks or not finite, and for no first task.
+    """
+    if not (math.isfinite(first_time) and first_time > 0.0):
+        raise ValueError(f"first_time: {first_time} given; allowed: a finite number above 0")
+    if not (math.isfinite(second_time) and second_time >= 0.0):
+        raise ValueError(f"second_time: {second_time} given; allowed: a finite number, not below 0")
+    end = float(first_time) + float(second_time)
+    fixed = [np.array([0.0, first_time, end])]
+    if times is not None:
+        own = np.asarray(times, dtype=np.float64)
+        if own.ndim != 1 or not np.isfinite(own).all() or (own < 0).any() or (own > end).any():
+            raise ValueError(f"times: {times} given; allowed: numbers from 0 to {end:g}")
+        fixed.append(own)
+    elif points:
+        fixed.append(np.geomspace(min(0.1, first_time), first_time, points))
+        if second_time:
+            fixed.append(first_time + np.geomspace(min(0.1, second_time), second_time, points))
+    return np.unique(np.concatenate(fixed))
 
 
 def generalisation_errors(covariance: ArrayLike, readout: ArrayLike, teacher_readout: ArrayLike) -> Floats:

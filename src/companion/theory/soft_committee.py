@@ -25,7 +25,7 @@ from companion.theory.committee_conditions import (
     teacher_covariance,
     two_task_conditions,
 )
-from companion.theory.committee_record import check_path, recorded
+from companion.theory.committee_record import check_path, recorded, recorded_times
 from companion.theory.erf_integrals import gradient_covariance
 from companion.theory.soft_committee_kernels import WIDTH, follow_all
 
@@ -69,9 +69,9 @@ def solve_two_tasks(
     names the largest stable one), ArithmeticError, naming conditions, where the integration breaks down.
     """
     given = conditions if isinstance(conditions, Conditions) else _stacked(conditions)
-    first, second = _time("first_time", first_time), _time("second_time", second_time)
+    first, second = float(first_time), float(second_time)
     steps = _steps(step, given.size)
-    moments = _moments(times, first, second)
+    moments = recorded_times(times, first, second, points=24)
     switch = int(np.searchsorted(moments, first))
     K, M = given.students, given.teachers
 
@@ -234,15 +234,10 @@ def _stacked(conditions: Sequence[Mapping[str, Any]]) -> Conditions:
         raise ValueError("conditions: dicts with different keys given; allowed: the same keys in each")
     whole = {name: conditions[0][name] for name in names & {"penalty", "gradient_flow"}}
     if any(each[name] != whole[name] for each in conditions for name in whole):
-        raise ValueError(f"conditions: several values of {', '.join(whole)} given; allowed: one for all")
+        mixed = [name for name in whole if any(each[name] != whole[name] for each in conditions)]
+        raise ValueError(f"conditions: several values of {', '.join(mixed)} given; allowed: one for all")
     stacked = {name: np.stack([np.asarray(each[name]) for each in conditions]) for name in names - set(whole)}
     return two_task_conditions(**stacked, **whole)
-
-
-def _time(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value >= 0.0) or (name == "first_time" and value == 0.0):
-        raise ValueError(f"{name}: {value} given; allowed: a finite number, not below 0")
-    return float(value)
 
 
 def _steps(step: ArrayLike, size: int) -> Floats:
@@ -252,19 +247,6 @@ def _steps(step: ArrayLike, size: int) -> Floats:
             f"step: shape {found.shape} given; allowed: a number or one for each of {size} conditions"
         )
     if not (np.isfinite(found) & (found > 0)).all():
-        raise ValueError(f"step: {found.min() if found.size else found} given; allowed: positive numbers")
+        bad = found[~(np.isfinite(found) & (found > 0))]
+        raise ValueError(f"step: {bad.flat[0]} given; allowed: positive numbers")
     return np.broadcast_to(found, (size,)).astype(np.float64)
-
-
-def _moments(times: ArrayLike | None, first: float, second: float) -> Floats:
-    """Recorded times, sorted, with 0, the switch and the end."""
-    fixed = [0.0, first, first + second]
-    if times is None:
-        parts = [np.geomspace(min(0.1, first), first, 24)]
-        if second:
-            parts.append(first + np.geomspace(min(0.1, second), second, 24))
-        return np.unique(np.concatenate([fixed, *parts]))
-    own = np.asarray(times, dtype=np.float64)
-    if own.ndim != 1 or not np.isfinite(own).all() or (own < 0).any() or (own > first + second).any():
-        raise ValueError(f"times: {times} given; allowed: numbers from 0 to {first + second:g}")
-    return np.unique(np.concatenate([fixed, own]))

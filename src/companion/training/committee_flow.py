@@ -14,9 +14,8 @@ from torch import Tensor
 
 from companion.compute.devices import torch_device
 from companion.theory.committee_conditions import Conditions
-from companion.theory.committee_record import check_path, recorded
+from companion.theory.committee_record import check_path, recorded, recorded_times
 from companion.theory.soft_committee import STABLE, penalty_weights
-from companion.training.online_sgd import recorded_times
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from companion.compute.seeds import generator
 from companion.theory.committee_conditions import Conditions, overlaps_with_teachers
-from companion.theory.committee_record import check_path, recorded
+from companion.theory.committee_record import check_path, recorded, recorded_times
 from companion.theory.soft_committee import penalty_weights
 from companion.training.online_sgd_kernels import WIDTH, learn
 from companion.training.relu_chain import in_threads
@@ -103,7 +103,9 @@ def weights_of_overlaps(start: ArrayLike, dimension: int) -> Floats:
     K, inside = rows.shape[-2], rows[..., rows.shape[-2] :]
     across = rows[..., :K] - inside @ inside.swapaxes(-1, -2)
     values, vectors = np.linalg.eigh(across)
-    if (values < -1e-12 * np.maximum(values.max(axis=-1, keepdims=True), 1e-12)).any():
+    # Weights in the frame leave nothing but rounding across it: the scale is that of Q.
+    scale = np.diagonal(rows[..., :K], axis1=-2, axis2=-1).max(axis=-1, keepdims=True)
+    if (values < -1e-12 * scale).any():
         raise ValueError(
             f"start: overlaps given that no weights have (Q - R Rᵀ has eigenvalue {values.min():.3g}); "
             "allowed: overlaps of weights"
@@ -113,18 +115,6 @@ def weights_of_overlaps(start: ArrayLike, dimension: int) -> Floats:
     root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
     found[..., inside.shape[-1] : inside.shape[-1] + K] = root @ vectors.swapaxes(-1, -2)
     return found * math.sqrt(dimension)
-
-
-def recorded_times(times: ArrayLike | None, first_time: float, second_time: float) -> Floats:
-    """``times`` sorted, with 0, the switch and the end. Raises ValueError for times outside of that or not finite."""
-    for name, value in (("first_time", first_time), ("second_time", second_time)):
-        if not (math.isfinite(value) and value >= 0.0) or (name == "first_time" and value == 0.0):
-            raise ValueError(f"{name}: {value} given; allowed: a finite number, not below 0")
-    end = float(first_time) + float(second_time)
-    own = np.asarray([] if times is None else times, dtype=np.float64)
-    if own.ndim != 1 or not np.isfinite(own).all() or (own < 0).any() or (own > end).any():
-        raise ValueError(f"times: {times} given; allowed: numbers from 0 to {end:g}")
-    return np.unique(np.concatenate([[0.0, first_time, end], own]))
 
 
 def _learn_both(
