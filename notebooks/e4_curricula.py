@@ -126,10 +126,9 @@ ordered = curriculum_schedules.schedule_comparison(*compared, block=block, drawn
 save("e4_f5_schedules", schedule_figures.schedules, ordered)
 
 # %% [markdown]
-# At $p=31$ and these lengths of stages, one operation after the other leaves only the last, mixing keeps both, and
-# beginning with the easier one while the other comes in serves both best. A penalty of $\gamma=.1$ on leaving the first
-# weights does not save the first operation, it helps the second. The gate looks at training rows, hence opens on
-# memorisation.
+# At $p=31$ and these lengths of stages, one operation after the other leaves only the last, and all that mixes them to
+# the end keeps both. A penalty of $\gamma=.1$ on leaving the first weights does not save the first operation, it helps
+# the second. The gate looks at training rows, hence opens on memorisation.
 #
 # ## Where do schedules go in weight space?
 #
@@ -201,7 +200,7 @@ diversity = curriculum_diversity.task_diversity(diverse, *asked, block=diversity
 save("e4_f14_task_diversity", diversity_figures.task_diversity, diversity)
 
 # %% [markdown]
-# At these sizes, the more tasks share a network, the later each is generalised, and a new one is no mere new word.
+# At these sizes, the more tasks share a network, the fewer are generalised, and a new one is no mere new word.
 #
 # ## Look at the stored curves
 

@@ -94,13 +94,14 @@ def test_what_was_found_on_exposure(runs):
     assert "0.2 1.50 (1.50 to 1.50)" in notes
 
 
-def test_beside_an_incompatible_operation_commutativity_alone_is_no_generalisation(runs):
-    level = area(0.2, 0.1) | area(0.1, 0.1, "add + mul", "area_unseen")
+def test_the_incompatible_pair_is_judged_by_the_same_criterion(runs):
+    level = area(0.2, 0.1) | area(0.35, 0.35, "add + mul")
     assert claims.exposure(runs(level)).regimes[0].verdict == "fails"
-    raised = {("add + mul", 0.5, "together", "rare", "area_unseen"): 0.3}
+    raised = {("add + mul", 0.5, "together", "rare", "area"): 0.5}
     regime = claims.exposure(runs(level | raised)).regimes[0]
     assert (regime.verdict, regime.unexpected) == ("holds", True)
-    missing = {("add + mul", 0.5, "together", "rare", "area_unseen"): np.nan}
+    assert "of rows with an unseen mirror" in regime.value_text
+    missing = {("add + mul", 0.5, "together", "rare", "area"): np.nan}
     assert claims.exposure(runs(missing)).regimes[0].verdict == "not evaluated"
 
 

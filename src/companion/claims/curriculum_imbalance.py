@@ -36,8 +36,8 @@ EXPOSURE = Claim(
     regimes=(
         Regime(
             "add + mul",
-            "multiplication beside addition, $f=.5$: the same differences on rows whose mirror was not trained on, "
-            "each asked to exceed .02; $T_{gen}$ is censored at every share, what falls with it is commutativity",
+            "multiplication beside addition, $f=.5$, by the same criterion; $T_{gen}$ is censored at every share, and "
+            "what can fall with it is commutativity: rows whose mirror was not trained on stand beside it",
         ),
     ),
 )
@@ -62,8 +62,8 @@ COMPETITION = Claim(
         ),
     ),
 )
-#: What counts as generalising beyond commutativity, and as more than a loss by chance.
-LEAST_AREA, LEAST_LOSS = 0.02, 0.2
+#: What counts as more than a loss by chance.
+LEAST_LOSS = 0.2
 
 
 def exposure(data: xr.Dataset) -> Verdict:
@@ -196,11 +196,11 @@ def _company(data: xr.Dataset, pair: str, share: float, role: str) -> Contrast:
 
 
 def _incompatible(data: xr.Dataset) -> RegimeVerdict:
-    found = _falls(data, INCOMPATIBLE, "area_unseen")
+    found = _falls(data, INCOMPATIBLE, "area")
     reason = _unfit(data, {INCOMPATIBLE: (EVEN, *SMALLER)})
-    verdict = judge_all(judge_contrasts(found, above=LEAST_AREA))
-    text = f"area of rows with an unseen mirror at .5 minus {_listed(found)}"
-    text += f"; of all test rows {_listed(_falls(data, INCOMPATIBLE, 'area'))}"
+    verdict = judge_all(judge_contrasts(found))
+    text = f"area at .5 minus {_listed(found)}"
+    text += f"; of rows with an unseen mirror {_listed(_falls(data, INCOMPATIBLE, 'area_unseen'))}"
     return EXPOSURE.regimes[0].found(unless(reason, verdict), text)
 
 

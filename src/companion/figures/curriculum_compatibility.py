@@ -35,10 +35,10 @@ def partner_look(partner: str, place: int = 0) -> dict[str, Any]:
 
 @described(
     title="A partner for an operation with too few examples",
-    caption="Subtraction modulo 31, of whose table the share $f$ is trained on, beside partners of which .7 is: an "
+    caption="Subtraction modulo $p$, of whose table the share $f$ is trained on, beside partners of which more is: an "
     "operation diagonal in the same characters (add), in others (mul), in none (max); addition with all its numbers "
     "permuted (shuffled), as hard and unrelated; addition with number tokens of its own (private), which cannot share "
-    "an embedding. In all of them half of a batch, 128 rows on average, are the target's, and exactly as many without "
+    "an embedding. In all of them half of a batch, on average, are the target's, and exactly as many without "
     "a partner (none). Left: its test accuracy, seeds (thin) and their mean (thick), in a training of the budget that "
     "the panel names; the learning rate falls to 0 over its last 30 %. Middle: mean of the last three evaluations; "
     "dots are seeds, diamonds their means with 95 % bootstrap intervals. Right: the same for test rows $(a,b)$ apart "

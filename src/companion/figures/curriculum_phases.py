@@ -35,7 +35,6 @@ _DARK: Final = 0.45  # share of the colour scale below which text is white
     "rows at the end, never censored: mean of the last three evaluations, over runs with 95 % bootstrap intervals; "
     "dotted: what knowing $a+b=b+a$ and the training rows gives.",
     equation=r"T_\mathrm{gen}-T_\mathrm{mem}\propto\frac{1}{\eta\lambda}",
-    claims=["e4_q1_delay"],
 )
 def phases(data: xr.Dataset) -> Figure:
     """The map of times (left), delay against weight decay (middle), final accuracy against share (right)."""

@@ -21,7 +21,7 @@ _BASES: Final = ("additive", "multiplicative")
 
 @described(
     title="What two operations share inside a network",
-    caption="Subtraction with a quarter of its table, beside a partner (colour; see the figure of partners): means "
+    caption="Subtraction with a small share of its table, beside a partner (colour; see the figure of partners): means "
     "over seeds with 95 % bootstrap intervals, a little apart, at the checkpoints of the same trainings. (a) Linear "
     "CKA between the residual streams at $=$ of both operations for the same pairs $(a,b)$ (thick) and, debiased, "
     "between their means for the same answers (thin); (b) of subtraction's stream with its own at the end. (c) Cosine "

@@ -20,14 +20,15 @@ _MARKERS: Final = "osD^vP*X"
 
 @described(
     title="One operation after another",
-    caption="Each operation (row: source $i$) is trained for a stage of its own, with .7 of its table, then another "
-    "one (column: target $j$) without a row of the source, with .4 of its table; numbers are means over seeds with "
-    "95 % bootstrap intervals. (a) Speed-up: restricted mean of the steps until 90 % of the target's test rows are "
-    "answered, alone over after the source; networks that do not get there count with the whole stage, so that 1 also "
-    "stands where none does. (b) Final test accuracy of the target after the source less that alone, from the same "
-    "start on the same rows. (c) Forgetting of the source: its test accuracy at the switch less that at the end, not "
-    "below 0. (d) What is gained, against what is forgotten; colour: target, marker: source. The learning rate falls "
-    "to 0 over the same last steps in all of them. Stages, shares and operations are our settings.",
+    caption="Each operation (row: source $i$) is trained for a stage of its own, with most of its table, then another "
+    "one (column: target $j$) without a row of the source, with a smaller share of its table; numbers are means"
+    " over seeds with 95 % bootstrap intervals. (a) Speed-up: restricted mean of the steps until 90 % of the "
+    "target's test rows are answered, alone over after the source; networks that do not get there count with "
+    "the whole stage, so that 1 also stands where none does. (b) Final test accuracy of the target after the "
+    "source less that alone, from the same start on the same rows. (c) Forgetting of the source: its test "
+    "accuracy at the switch less that at the end, not below 0. (d) What is gained, against what is forgotten; "
+    "colour: target, marker: source. The learning rate falls to 0 over the same last steps in all of them. "
+    "Stages, shares and operations are our settings.",
     equation=r"R[j\leftarrow i]=\frac{\langle\min(T_j,T)\rangle}{\langle\min(T_{j|i},T)\rangle},\qquad "
     r"F_i=\max_k A_{ki}-A_{Ki}",
 )
