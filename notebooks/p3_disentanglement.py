@@ -54,10 +54,10 @@ betas: NonNegatives = [4.0]  # weights of the divergence from the prior; the fir
 optimisers: Texts = ["adam"]  # optimisers, each with every beta
 precision: Precision = "float32"  # arithmetic of the trainings
 imbalances: Numbers = [-1.0, -0.75, -0.5, 0.0, 0.5, 0.75, 1.0]  # log10 of the decoder's over encoder's gain
-replicates: Count = 3  # starts, each with every imbalance
+replicates: Count = 2  # starts, each with every imbalance
 steps: Count = 3000  # steps of training
 phase_imbalances: Numbers = [-0.75, -0.5, 0.0, 0.5, 0.75]  # imbalances of the second phase
-phase_replicates: Count = 3  # starts of the second phase
+phase_replicates: Count = 2  # starts of the second phase
 phase_steps: Count = 2000  # steps on squares
 second_steps: Count = 1000  # steps on ellipses after them
 

@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 
 from companion.models.score_model import ScoreModel
-
-# A recorded step needs a warm allocator and chosen kernels: torch asks for a few steps beforehand.
-_WARM_STEPS = 3
+from companion.training.recorded_step import RecordedStep
 
 
 class TrainingStep:
@@ -26,43 +24,14 @@ class TrainingStep:
             [self.weights], lr=learning_rate, capturable=self.on_gpu, fused=self.on_gpu or None
         )
         self._losses = torch.compile(self._denoising_losses) if compile else self._denoising_losses
-        self._inputs: list[Tensor | None] | None = None
-        self._graph: Any = None
-        self._seen = 0
+        self._step = RecordedStep(self._move)
 
     def __call__(self, clean: Tensor, noise: Tensor, index: Tensor, keep: Tensor | None) -> Tensor:
         """Take one step on the images ``clean`` (S, batch, d) with ``noise``; the losses before it, (S,)."""
-        if not self.on_gpu:
-            return self._move(clean, noise, index, keep)
-        given = [clean, noise, index, keep]
-        if self._graph is None:
-            self._seen += 1
-            if self._seen <= _WARM_STEPS:
-                return self._aside(given)
-            self._graph = self._recorded(given)
-        for place, value in zip(self._inputs or [], given, strict=True):
-            if place is not None and value is not None:
-                place.copy_(value)
-        self._graph.replay()
-        return self._found.clone()
+        given = (clean, noise, index) if keep is None else (clean, noise, index, keep)
+        return self._step(*given)
 
-    def _aside(self, given: list[Tensor | None]) -> Tensor:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            losses = self._move(*given)  # type: ignore[arg-type]  # only the last may be None
-        torch.cuda.current_stream().wait_stream(stream)
-        return losses
-
-    def _recorded(self, given: list[Tensor | None]) -> Any:
-        self._inputs = [None if value is None else value.clone() for value in given]
-        graph = torch.cuda.CUDAGraph()
-        self.optimiser.zero_grad(set_to_none=True)
-        with torch.cuda.graph(graph):
-            self._found = self._move(*self._inputs)  # type: ignore[arg-type]  # only the last may be None
-        return graph
-
-    def _move(self, clean: Tensor, noise: Tensor, index: Tensor, keep: Tensor | None) -> Tensor:
+    def _move(self, clean: Tensor, noise: Tensor, index: Tensor, keep: Tensor | None = None) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         losses = self._losses(clean, noise, index, keep)
         losses.sum().backward()
@@ -91,4 +60,4 @@ class TrainingStep:
         with torch.no_grad():
             self.weights.copy_(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self._graph, self._seen = None, 0
+        self._step.forget()
