@@ -137,3 +137,19 @@ def test_shapes_are_batched():
 def test_similarities_that_do_not_fit_are_refused(similarity):
     with pytest.raises(ValueError, match="similarity, final_forgetting: shapes"):
         measures.forgetting_shape(similarity, HUMP[: 2 if similarity.size == 2 else 11])
+
+
+def test_a_slow_rebound_is_no_monotonic_fall_however_fine_the_grid():
+    V = np.linspace(0, 1, 101)
+    rebound = np.where(V < 0.2, 1 - 2.5 * V, 0.5 + 0.3 * (V - 0.2))
+    assert measures.forgetting_shape(V, rebound) == measures.SHAPES.index("other")
+    twice = 0.1 + np.interp(V, [0, 0.3, 0.6, 0.8, 1], [0, 0.9, 0.5, 0.7, 0])
+    assert measures.forgetting_shape(V, twice) == measures.SHAPES.index("other")
+
+
+@given(arrays(float, 11, elements=st.floats(0, 1)))
+def test_a_shape_does_not_depend_on_the_grid(values):
+    coarse, fine = np.linspace(0, 1, 11), np.linspace(0, 1, 101)
+    assert measures.forgetting_shape(coarse, values) == measures.forgetting_shape(
+        fine, np.interp(fine, coarse, values)
+    )

@@ -73,9 +73,9 @@ def forgetting_shape(
     """Shape of F(V), (...,) as an index into `SHAPES`, from ``similarity`` (V,), rising, and F (..., V).
 
     "hump": one peak inside, at least ``tolerance`` of it above both ends, rising before and falling after it;
-    "monotonic": falling throughout. Steps against the direction are forgiven up to ``tolerance`` of the peak. "other"
-    is all else, and forgetting that stays below ``least`` everywhere. Raises ValueError for similarities that do not
-    rise or do not fit, and for fewer than three.
+    "monotonic": falling throughout. Departures from the direction are forgiven up to ``tolerance`` of the peak in all.
+    "other" is all else, and forgetting that stays below ``least`` everywhere. Raises ValueError for similarities that
+    do not rise or do not fit, and for fewer than three.
     """
     V, F = np.asarray(similarity, dtype=np.float64), np.asarray(final_forgetting, dtype=np.float64)
     if V.ndim != 1 or V.size < 3 or (np.diff(V) <= 0).any() or F.shape[-1:] != V.shape:
@@ -84,12 +84,15 @@ def forgetting_shape(
         )
     peak, place = F.max(axis=-1), F.argmax(axis=-1)
     slack = (tolerance * peak)[..., None]
-    steps = np.diff(F, axis=-1)
-    before = np.arange(V.size - 1) < place[..., None]
-    ordered = np.where(before, steps >= -slack, steps <= slack).all(axis=-1)
+    # Against running extremes: slack for each step would add up, the more the finer the grid.
+    at = np.arange(V.size) - place[..., None]
+    highest = np.maximum.accumulate(F, axis=-1)
+    lowest = np.minimum.accumulate(np.where(at < 0, np.inf, F), axis=-1)
+    ordered = (np.where(at < 0, highest - F, F - lowest) <= slack).all(axis=-1)
     inside = (place > 0) & (place < V.size - 1)
     above = peak * (1.0 - tolerance) > np.maximum(F[..., 0], F[..., -1])
-    falling = (steps <= slack).all(axis=-1) & (F[..., 0] >= peak * (1.0 - tolerance))
+    rebound = F - np.minimum.accumulate(F, axis=-1)
+    falling = (rebound <= slack).all(axis=-1) & (F[..., 0] >= peak * (1.0 - tolerance))
     real = peak >= least
     found = np.full(peak.shape, SHAPES.index("other"))
     found[real & falling] = SHAPES.index("monotonic")

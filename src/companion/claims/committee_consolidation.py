@@ -89,7 +89,7 @@ def ewc_is_cheap(data: xr.Dataset, longer: xr.Dataset, finer: xr.Dataset) -> Ver
                 strict=True,
             )
         ),
-        notes=(_best(data),),
+        notes=(_best(data.sel(strength=shared)),),
     )
 
 

@@ -65,7 +65,8 @@ ENTROPY_ONE_UNIT = Claim(
     figure="p3_f6_entropy",
     deterministic=True,
     source=SOURCE,
-    note="Entropy is the Shannon entropy of the normalised magnitudes of the readouts.",
+    note="Entropy is the Shannon entropy of the normalised magnitudes of the readouts. Over these angles it rises with "
+    "the angle, so that the claim follows from that on the start; its regime is what it adds.",
     regimes=(
         Regime(
             "K = M = 2",

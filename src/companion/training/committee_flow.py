@@ -34,7 +34,7 @@ def solve_two_tasks_torch(
 ) -> xr.Dataset:
     """What ``theory.soft_committee.solve_two_tasks`` returns, to rounding, computed in float64 on ``device``.
 
-    ``times`` are those recorded, with 0, the switch and the end; ``step`` is one number for all conditions. ``device``
+    ``times`` are as there; ``step`` is one number for all conditions. ``device``
     is "auto" (the session's), "cpu" or "cuda". Memory: about 4 K² (K + M)² numbers for each condition.
 
     Raises ValueError for bad times and for a step that is not positive or unstable with the consolidation,
@@ -42,7 +42,7 @@ def solve_two_tasks_torch(
     """
     if not (math.isfinite(step) and step > 0):
         raise ValueError(f"step: {float(step)} given; allowed: a positive number")
-    moments = recorded_times(times, first_time, second_time)
+    moments = recorded_times(times, first_time, second_time, points=24)
     switch = int(np.searchsorted(moments, first_time))
     where = torch_device(device)
     K, M, size = conditions.students, conditions.teachers, conditions.size
