@@ -92,9 +92,11 @@ trained = study.initialisation(imbalances, recipes, replicates, CONFIRMATORY_ROO
 save("p3_f11_vae", figures.vae_initialisation, figures.as_drawn(trained))
 
 # %% [markdown]
-# A heavy decoder ($L>0$) fits worse after as many steps; open marks are networks that fit clearly worse than balanced
-# ones. A few seeds can look like an effect: seeds scatter by about as much as the gap itself, hence the number that the
-# claim asks for.
+# Gains decide first of all how well a network is trained (a): a heavy decoder ($L>0$) fits worse after as many steps,
+# and open marks, networks that fit clearly worse than balanced ones, must not be compared. It also keeps latents active
+# (b) that the divergence would switch off. Read at equal error (c, f), a gap differs between seeds by about as much as
+# between imbalances: a few starts show what to measure, and nothing of an effect. The factors themselves, as a code,
+# have a gap of 1, so that it is not the metric that fails.
 
 # %% tags=["p3_f11_vae"]
 record(claims.gains_change_disentanglement(trained), claims.VAE_INITIALISATION)
@@ -110,7 +112,8 @@ continued = vae_second_phase.second_phase(phase_imbalances, shapes, second_steps
 save("p3_f12_second_phase", phase_figures.vae_second_phase, phase_figures.as_drawn(continued))
 
 # %% [markdown]
-# The old error rises in the logarithm of the steps. Where it rises less, had the network learned less at the switch?
+# The old error rises in the logarithm of the steps, from every start. Heavy decoders seem to forget less (d), but they
+# had learned less of the squares when the switch came (c): what is left at the end hardly tells the starts apart.
 #
 # ## What was claimed, and what we find
 

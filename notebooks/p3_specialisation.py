@@ -97,7 +97,10 @@ run
 # For inputs of many dimensions the overlaps $Q$ and $R$ of students and teacher follow closed equations.
 
 # %% tags=["p3_f1_trajectories"]
-paths = committee_trajectories.trajectories(start_angles, 0.3, 1e-3, run_dimension, runs, seed)
+plain = {"readout_scale": 0.3, "weight_scale": 1e-3}
+paths = committee_trajectories.trajectories(
+    start_angles, **plain, dimension=run_dimension, runs=runs, seed=seed
+)
 save("p3_f1_trajectories", trajectory_figures.trajectories, paths)
 
 # %% [markdown]
@@ -180,9 +183,9 @@ save("p3_f7_imbalance", imbalance_figures.imbalance, committee_imbalance.imbalan
 # $p_k=\lambda_k/\sum_j\lambda_j$, whatever the sizes and the step.
 
 # %% tags=["p3_f3_linear_imbalance"]
-neuron_ratios = [1, 2, 5, 10, 30, 100, 300, 1000, 3000, 10000]
-panels = (neuron_ratios, [-3, -2, -1, 0, 1, 2, 3], [2, 4, 8], [0.01, 0.1, 1.0])
-linear = deep_linear.linear_imbalance(linear_samples, 100.0, 22, *panels, linear_draws, seed)
+neurons = {"ratios": [1, 2, 5, 10, 30, 100, 300, 1000, 3000, 10000], "neurons": [2, 4, 8]}
+layers = {"log_ratios": [-3, -2, -1, 0, 1, 2, 3], "scales": [0.01, 0.1, 1.0], "draws": linear_draws}
+linear = deep_linear.linear_imbalance(linear_samples, largest=100.0, bins=22, **neurons, **layers, seed=seed)
 save("p3_f3_linear_imbalance", linear_figures.linear_imbalance, linear)
 
 # %% [markdown]
@@ -209,5 +212,7 @@ table()
 # neurons' basis (c).
 
 # %% tags=["p3_f4_balanced"]
-paths = balanced_linear.balanced_paths([-5, -1, 0, 1, 5], [3, 2, 1], (4, 3, 5), 0.1, 4.0, 10, 20, seed)
+task = {"singular_values": [3, 2, 1], "shape": (4, 3, 5)}  # of the target; outputs, neurons, inputs
+shown = {"size": 0.1, "last": 4.0, "dots": 10, "rotations": 20}
+paths = balanced_linear.balanced_paths([-5, -1, 0, 1, 5], **task, **shown, seed=seed)
 save("p3_f4_balanced", linear_figures.balanced, paths)

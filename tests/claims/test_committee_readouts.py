@@ -145,6 +145,13 @@ def test_imbalance_favours(found, expected):
     assert claims.imbalance_favours(found, linear()).verdict == expected
 
 
+def test_too_many_draws_left_out_decide_nothing():
+    found = claims.imbalance_favours(imbalance(unfitted=40), linear())
+    assert (found.verdict, found.replicates) == ("inconclusive", 160)
+    none = claims.imbalance_favours(imbalance(unfitted=200), linear())
+    assert (none.verdict, none.value) == ("not evaluated", None)
+
+
 def test_the_share_left_out_is_told():
     verdict = claims.imbalance_favours(imbalance(unfitted=20), linear())
     assert verdict.value_text.endswith("10.0 % of the draws left out")
