@@ -93,10 +93,10 @@ save("p3_f11_vae", figures.vae_initialisation, figures.as_drawn(trained))
 
 # %% [markdown]
 # Gains decide first of all how well a network is trained (a): a heavy decoder ($L>0$) fits worse after as many steps,
-# and open marks, networks that fit clearly worse than balanced ones, must not be compared. It also keeps latents active
-# (b) that the divergence would switch off. Read at equal error (c, f), a gap differs between seeds by about as much as
-# between imbalances: a few starts show what to measure, and nothing of an effect. The factors themselves, as a code,
-# have a gap of 1, so that it is not the metric that fails.
+# and open marks, networks that fit clearly worse than balanced ones, must not be compared. Gains far apart, either way,
+# keep latents active (b) that the divergence would switch off. Read at equal error (c, f), a gap differs between seeds
+# by about as much as between imbalances: a few starts show what to measure, and nothing of an effect. The factors
+# themselves, as a code, have a gap of 1, so that it is not the metric that fails.
 
 # %% tags=["p3_f11_vae"]
 record(claims.gains_change_disentanglement(trained), claims.VAE_INITIALISATION)
