@@ -17,6 +17,7 @@ from companion.claims.protocol import (
     decides,
     default_verdict,
     is_unexpected,
+    root_for,
 )
 from companion.compute.seeds import CONFIRMATORY_ROOT
 
@@ -130,6 +131,11 @@ def test_the_digest_repeats_in_every_process():
 def test_a_profile_decides_itself_and_all_smaller_ones():
     assert [decides(profile, CLAIM) for profile in PROFILE_ORDER] == [False, False, True, True]
     assert not decides("my_own", CLAIM)
+
+
+def test_only_deciding_runs_have_the_confirmatory_root():
+    roots = [root_for(profile, CLAIM, 7) for profile in (*PROFILE_ORDER, "my_own")]
+    assert roots == [7, 7, CONFIRMATORY_ROOT, CONFIRMATORY_ROOT, 7]
 
 
 def test_what_was_not_computed_says_what_it_waits_for():

@@ -162,6 +162,14 @@ def decides(profile: str, claim: Claim) -> bool:
     return profile in PROFILE_ORDER and PROFILE_ORDER.index(profile) >= PROFILE_ORDER.index(claim.profile)
 
 
+def root_for(profile: str, claim: Claim, seed: int) -> int:
+    """Root seed of runs that a claim is judged from: the confirmatory one where they decide it, else ``seed``.
+
+    What only shows something stays exploratory, so that nobody looks at the deciding runs beforehand.
+    """
+    return CONFIRMATORY_ROOT if decides(profile, claim) else seed
+
+
 def not_evaluated(claim: Claim, reason: str) -> Verdict:
     """The verdict of a claim without a number, and why."""
     return Verdict(claim.id, "not evaluated", notes=(reason,))
