@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from companion.claims.curriculum_compatibility import BUDGETS, COMPATIBLE, FRACTION, PLENTY, compatible
+from companion.claims.curriculum_compatibility import (
+    BUDGETS,
+    COMPATIBLE,
+    FRACTION,
+    PLENTY,
+    SHARED,
+    compatible,
+)
 from companion.claims.protocol import decides
 from companion.compute.seeds import CONFIRMATORY_ROOT
 
@@ -34,9 +41,7 @@ def runs(replicates=8, *, spread=0.03, rich=None, budgets=BUDGETS, attrs=None, *
             "stopped_at": (by_run, np.full(final.shape, -1)),
         },
         coords={name: ("setting", list(column)) for name, column in columns},
-        attrs={"root_seed": CONFIRMATORY_ROOT, "batch": 256, "target": "sub", "partner_fraction": 0.7}
-        | {"companion_key": "p" * 40}
-        | (attrs or {}),
+        attrs=SHARED | {"root_seed": CONFIRMATORY_ROOT, "companion_key": "p" * 40} | (attrs or {}),
     )
 
 
@@ -101,19 +106,20 @@ def test_regimes(changes, regime, verdict, unexpected):
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "reason"),
     [
-        {"replicates": 7},
-        {"budgets": (1200, 4000)},
-        {"attrs": {"batch": 128}},
-        {"attrs": {"target": "add"}},
-        {"attrs": {"partner_fraction": 0.5}},
+        ({"replicates": 7}, "needs night"),
+        ({"budgets": (1200, 4000)}, "needs add at f = 0.25 and 5000 steps"),
+        ({"attrs": {"batch": 128}}, "batch = 128 (256)"),
+        ({"attrs": {"target": "add"}}, "target = add (sub)"),
+        ({"attrs": {"partner_fraction": 0.5}}, "partner_fraction = 0.5 (0.7)"),
+        ({"attrs": {"prime": 97, "width": 128}}, "prime = 97 (31), width = 128 (32)"),
     ],
 )
-def test_other_settings_than_the_registered_ones_are_not_judged(changes):
+def test_other_settings_than_the_registered_ones_are_not_judged(changes, reason):
     found = compatible(runs(**changes))
     assert found.verdict == "not evaluated" and found.value is None
-    assert found.notes[0].startswith("needs ")
+    assert reason in found.notes[0]
     assert {each.verdict for each in found.regimes} == {"not evaluated"}
 
 

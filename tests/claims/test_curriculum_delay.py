@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from companion.claims.curriculum_delay import DELAY, delay
+from companion.claims.curriculum_delay import DELAY, SHARED, delay
 from companion.claims.protocol import decides
 from companion.compute.seeds import CONFIRMATORY_ROOT
 
@@ -40,7 +40,7 @@ def runs(replicates=8, *, jitter=0.05, threshold=0.9, **settings):
             "threshold": [threshold - 0.1, threshold],
         }
         | {name: ("setting", list(values)) for name, values in fields.items()},
-        attrs={"root_seed": CONFIRMATORY_ROOT, "steps": 1100, "companion_key": "d" * 40},
+        attrs=SHARED | {"root_seed": CONFIRMATORY_ROOT, "companion_key": "d" * 40},
     )
 
 
@@ -74,7 +74,8 @@ def test_what_is_reported():
     )
     assert (found.replicates, found.root_seed, found.seeds) == (8, CONFIRMATORY_ROOT, "confirmatory")
     assert found.keys == ("d" * 40,)
-    assert [note.split(":")[0] for note in found.notes] == [
+    assert found.notes[0] == "layers: 1, width: 32, modulus: 31, learning rate: 0.005, weight decay: 1"
+    assert [note.split(":")[0] for note in found.notes[1:]] == [
         "times at 80 %",
         "times at 90 %",
         "0.25 of the table",
@@ -107,8 +108,18 @@ def test_other_settings_than_the_registered_ones_are_not_judged():
     for name, value in (("fraction", 0.7), ("batch", 64), ("weight_decay", 2.0)):
         changed = other.assign_coords({name: ("setting", [value, *other[name].values[1:]])})
         assert delay(changed).verdict == "not evaluated"
+        assert (
+            delay(changed)
+            .notes[0]
+            .startswith(f"settings differ from the registered ones: {name} = {value:g}")
+        )
         control = other.assign_coords({name: ("setting", [other[name].values[0], value + 1, 1])})
-        assert delay(control).regimes == () and delay(control).verdict == "holds"
+        (regime,) = delay(control).regimes
+        assert (regime.verdict, delay(control).verdict) == ("not evaluated", "holds")
+        assert f"{name} = " in regime.value_text
+    for name, value in SHARED.items():
+        found = delay(other.assign_attrs({name: value + 1}))
+        assert (found.verdict == "not evaluated") == (name != "weight_decay")  # settings have their own
     assert delay(other.drop_sel(setting="add")).verdict == "not evaluated"
     assert delay(other.assign_coords(operation=("setting", ["mul"] * 3))).verdict == "not evaluated"
     assert delay(runs(threshold=0.95)).verdict == "not evaluated"

@@ -10,6 +10,7 @@ from companion.compute.seeds import CONFIRMATORY_ROOT
 
 SHARES = (0.5, 0.2, 0.1, 0.05)
 PAIRS = {"add + sub": 0.6, "add + mul": 0.5}
+DIFFER = "settings differ from the registered ones:"
 NUMBERS = ("area", "area_unseen", "generalised_at", "final_test")
 
 
@@ -47,7 +48,7 @@ def runs():
             data[name][where | {"role": ["common", "rare"].index(role)}] = level
         for name in ("area", "area_unseen", "final_test"):
             data[name] += jitter * noise.standard_normal(shape)
-        known = {"steps": 1400, "batch": 256, "root_seed": CONFIRMATORY_ROOT, "companion_key": "a" * 40}
+        known = claims.SHARED | {"root_seed": CONFIRMATORY_ROOT, "companion_key": "a" * 40}
         data.attrs |= {name: value for name, value in (known | attrs).items() if name not in drop}
         return data
 
@@ -89,6 +90,7 @@ def test_what_was_found_on_exposure(runs):
     assert verdict.keys == ("a" * 40,)
     assert "largest corrected p 0.016" in verdict.value_text  # 2 * 2 / 2^8
     notes = "; ".join(verdict.notes)
+    assert "layers: 1, width: 32, modulus: 31, learning rate: 0.005, weight decay: 1" in notes
     assert "0.2 1050 (0 of 8 never) against 700 (0 of 8 never)" in notes
     assert "0.1 1400 (8 of 8 never)" in notes
     assert "0.2 1.50 (1.50 to 1.50)" in notes
@@ -108,9 +110,10 @@ def test_the_incompatible_pair_is_judged_by_the_same_criterion(runs):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"steps": 60}, "needs steps = 1400, 60 given"),
-        ({"batch": 64}, "needs batch = 256, 64 given"),
-        ({"drop": ("steps",)}, "needs steps = 1400, None given"),
+        ({"steps": 60}, f"{DIFFER} steps = 60 (1400)"),
+        ({"batch": 64, "prime": 97}, f"{DIFFER} prime = 97 (31), batch = 64 (256)"),
+        ({"learning_rate": 1e-3}, f"{DIFFER} learning_rate = 0.001 (0.005)"),
+        ({"drop": ("steps",)}, f"{DIFFER} steps = missing (1400)"),
         ({"shares": (0.5, 0.2)}, "needs add + sub at a share of 0.1, not given"),
     ],
 )
@@ -125,7 +128,7 @@ def test_other_settings_are_not_judged(runs, options, reason):
 def test_other_fractions_are_not_judged(runs):
     data = runs(area(0.2, 0.1))
     verdict = claims.exposure(data.assign_coords(fraction=0.9 * data.fraction))
-    assert verdict.notes[0] == "needs add + sub at f = 0.6, 0.54 given"
+    assert verdict.notes[0] == f"add + sub: {DIFFER} fraction = 0.54 (0.6)"
 
 
 def test_few_seeds_decide_nothing(runs):

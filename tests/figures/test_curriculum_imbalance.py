@@ -46,6 +46,7 @@ def study():
             width=("setting", [setting[0] for setting in settings]),
             pair=("setting", [setting[1] for setting in settings]),
             share=("setting", share),
+            learning_rate=("setting", [0.005 if setting[0] == 32 else 0.003 for setting in settings]),
             seeds=("setting", [(seeds or {}).get(setting[1], replicates) for setting in settings]),
         )
 
@@ -108,7 +109,7 @@ def test_several_widths_have_a_row_of_their_own(study):
     drawing = imbalance(study(widths=(32, 64)))
     assert len(drawing.axes) == 16
     labels = [text.get_text() for text in drawing.axes[12].get_legend().get_texts()]
-    assert labels == ["$d=32$", "$d=64$"]
+    assert labels == [r"$d=32$, $\eta=0.005$", r"$d=64$, $\eta=0.003$"]
 
 
 @pytest.mark.parametrize("options", [{"replicates": 1}, {"pairs": ("add + mul",)}, {"shares": (0.1,)}])

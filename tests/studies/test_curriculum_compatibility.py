@@ -39,6 +39,7 @@ def test_fractions_beyond_the_first_have_one_partner(found):
     first = [(name, 0.25, budget) for budget in (20, 30) for name in PARTNERS]
     assert settings == first + [(name, 0.6, budget) for budget in (20, 30) for name in PARTNERS[:2]]
     assert (found.attrs["batch"], found.attrs["target"], found.attrs["root_seed"]) == (64, "sub", 0)
+    assert (found.attrs["prime"], found.attrs["width"], found.attrs["learning_rate"]) == (11, 16, 0.005)
 
 
 def test_alone_and_in_company_start_alike_and_see_the_same_rows(run_store):

@@ -43,6 +43,7 @@ def test_curves_and_times_are_those_of_the_runs(run_store):
     assert found.fraction.values.tolist() == [0.5, 0.8]
     assert found.batch.values.tolist() == [0, 0] and found.weight_decay.values.tolist() == [1.0, 0.1]
     assert (found.attrs["root_seed"], found.attrs["steps"], found.attrs["prime"]) == (5, 30, 7)
+    assert (found.attrs["width"], found.attrs["layers"], found.attrs["decay_share"]) == (16, 1, 0.3)
     own = TINY.changed(tasks={"operations": ("sub",), "prime": 7, "fractions": (0.8,)}, weight_decay=0.1)
     runs = trained(own, 2, 5, block=2).isel(variation=0, operation=0)
     runs, whole = runs.isel(step=slice(1, None)), runs

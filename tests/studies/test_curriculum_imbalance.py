@@ -92,13 +92,19 @@ def test_alone_starts_as_in_company(found):
 def test_widths_and_pairs_are_settings_too(store):
     small = SPEC.changed(steps=2, every=2, logarithmic=2)
     pairs = [("add", "sub"), ("add", "mul")]
-    both = exposure_imbalance(pairs, [0.6, 0.5], [0.1], small, [1, 2], 0, block=1, widths=(16, 32))
+    sized = {"widths": (16, 32), "rates": (0.005, 0.003)}
+    both = exposure_imbalance(pairs, [0.6, 0.5], [0.1], small, [1, 2], 0, block=1, **sized)
+    assert both.learning_rate.values.tolist() == [0.005, 0.005, 0.003, 0.003]
+    assert (both.attrs["width"], both.attrs["hidden"], both.attrs["learning_rate"]) == (16, 64, 0.005)
     assert both.width.values.tolist() == [16, 16, 32, 32]
     assert both.pair.values.tolist() == ["add + sub", "add + mul"] * 2
     assert both.fraction.values.tolist() == [0.6, 0.5] * 2
     assert both.seeds.values.tolist() == [1, 2] * 2
     area = both.area.sel(company="together", role="rare").transpose("setting", "replicate").values
     assert len(np.unique(area[:, 0])) == 4
+    wide = small.changed(width=32, hidden=128, learning_rate=0.003)
+    alike = exposure_imbalance(pairs[:1], [0.6], [0.1], wide, [1], 0, block=1)
+    np.testing.assert_array_equal(both.area[2, ..., :1], alike.area[0])
     assert np.isnan(area[:, 1]).tolist() == [True, False] * 2
 
 
@@ -109,6 +115,7 @@ def test_widths_and_pairs_are_settings_too(store):
         ({"fractions": [0.6, 0.5]}, "fractions: 2 given"),
         ({"replicates": [2, 2]}, "replicates: 2 given"),
         ({"pairs": [("add",)]}, "two operations"),
+        ({"widths": [16, 32], "rates": [0.005]}, "rates: 1 given; allowed: one for each of 2 widths"),
         ({"shares": [0.6]}, "shares: 0.6 given"),
         ({"shares": [0.0]}, "shares: 0.0 given"),
         ({"shares": [0.001]}, "a row per step"),

@@ -60,9 +60,30 @@ def test_times_and_curves_are_those_of_the_runs(run_store):
     )
     np.testing.assert_allclose(wide.final_test, own.test_accuracy[..., -3:].mean("step"))
     assert (found.attrs["root_seed"], found.attrs["gain_relevant"], found.attrs["bits"]) == (5, 2, 6)
+    assert (found.attrs["layers"], found.attrs["learning_rate"], found.attrs["clip"]) == (1, 0.005, 1.0)
     assert (found.task == "hamming").sum() == 2 and (found.stream == 1).sum() == 1
 
 
 def test_a_block_that_does_not_divide_is_named():
     with pytest.raises(ValueError, match="block: 2 given for 3 replicates"):
         streamed(TINY, 3, 0, block=2)
+    with pytest.raises(ValueError, match="block: 2 given for 3 replicates"):
+        parity_curriculum.function(TINY, 3, 0, block=2, relevant=(), biases=())
+
+
+@pytest.mark.parametrize(("block", "stack"), [(2, 1), (4, 3)])
+def test_strips_are_stacked_in_divisors_of_their_own_number(run_store, monkeypatch, block, stack):
+    asked = []
+
+    def noted(spec, replicates, seed, **given):
+        asked.append((replicates, given["block"]))
+        return streamed(spec, replicates, seed, **given)
+
+    monkeypatch.setattr("companion.studies.curriculum_parity.streamed", noted)
+    few = TINY.changed(steps=4)
+    found = parity_curriculum.function(
+        few, 4, 0, block=block, relevant=(2,), biases=(), strip_steps=4, strip_replicates=3
+    )
+    assert asked == [(4, block), (3, stack)]
+    strip = found.isel(setting=np.flatnonzero(found.relevant == 2))
+    assert np.isfinite(strip.final_test[:, :3]).all() and np.isnan(strip.final_test[:, 3]).all()

@@ -8,6 +8,7 @@ import xarray as xr
 
 from companion.analysis.statistics import bootstrap_interval, sign_flip_test
 from companion.claims.contrasts import Contrast, judge_order
+from companion.claims.curriculum_settings import OPERATIONS, told, unregistered
 from companion.claims.judging import MINIMUM_SEEDS, judge_all
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
 from companion.claims.unet_contrasts import failing, root_seed, shortage, unless, weakest
@@ -16,7 +17,8 @@ from companion.compute.seeds import generator
 ALONE, PARTNER = "none", "add"
 OTHERS = (ALONE, "mul", "max", "shuffled add")
 #: Settings that the criterion speaks of.
-BUDGETS, BATCH, TARGET, FRACTION, PARTNER_FRACTION = (1200, 5000), 256, "sub", 0.25, 0.7
+BUDGETS, TARGET, FRACTION = (1200, 5000), "sub", 0.25
+SHARED = OPERATIONS | {"batch": 256, "target": TARGET, "partner_fraction": 0.7}
 #: Share of the table from which on subtraction needs no partner.
 PLENTY = 0.6
 LEAST = 0.2
@@ -75,6 +77,7 @@ def compatible(data: xr.Dataset) -> Verdict:
             *filter(None, (reason,)),
             *(() if reason else failing(verdicts)),
             *_kind(verdicts, reason),
+            told(data),
             *(_mirrors(data, budget) for budget in BUDGETS),
             *_private(data),
             *_run_notes(data),
@@ -85,10 +88,9 @@ def compatible(data: xr.Dataset) -> Verdict:
 
 def _unfit(data: xr.Dataset, settings: list[tuple[str, float]]) -> str:
     """Why these are not the runs of the criterion; empty where they are."""
-    promised = {"batch": BATCH, "target": TARGET, "partner_fraction": PARTNER_FRACTION}
-    for name, wanted in promised.items():
-        if data.attrs.get(name) != wanted:
-            return f"needs {name} = {wanted}, {data.attrs.get(name)} given"
+    other = unregistered(data.attrs, SHARED)
+    if other:
+        return other
     for budget in BUDGETS:
         for partner, fraction in settings:
             if _place(data, partner, fraction, budget) is None:

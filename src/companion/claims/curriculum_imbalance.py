@@ -8,6 +8,7 @@ import xarray as xr
 
 from companion.analysis.statistics import bootstrap_interval, holm, sign_flip_test
 from companion.claims.contrasts import Contrast, contrast_times, judge_contrasts, judge_order
+from companion.claims.curriculum_settings import OPERATIONS, told, unregistered
 from companion.claims.judging import MINIMUM_SEEDS, judge_all
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, stored_keys
 from companion.claims.unet_contrasts import failing, root_seed, unless, weakest
@@ -16,8 +17,9 @@ from companion.compute.seeds import generator
 SOURCE = "2605.29548"
 DEFAULT, INCOMPATIBLE = "add + sub", "add + mul"
 EVEN, SMALLER, SCARCE = 0.5, (0.2, 0.1), 0.05
-#: Settings that the criteria speak of: steps, rows of a batch, shares of the tables that are trained on.
-STEPS, BATCH, FRACTIONS = 1400, 256, {DEFAULT: 0.6, INCOMPATIBLE: 0.5}
+#: Settings that the criteria speak of, and shares of the tables that are trained on.
+SHARED = OPERATIONS | {"steps": 1400, "batch": 256}
+FRACTIONS = {DEFAULT: 0.6, INCOMPATIBLE: 0.5}
 
 EXPOSURE = Claim(
     id="e4_q2_exposure",
@@ -120,16 +122,18 @@ def competition(data: xr.Dataset) -> Verdict:
 
 def _unfit(data: xr.Dataset, needed: Mapping[str, tuple[float, ...]]) -> str:
     """Why these are not the runs of a criterion; empty where they are."""
-    for name, wanted in (("steps", STEPS), ("batch", BATCH)):
-        if data.attrs.get(name) != wanted:
-            return f"needs {name} = {wanted}, {data.attrs.get(name)} given"
+    # Widths other than the first may be there; attributes speak of the first, whose runs are judged.
+    other = unregistered(data.attrs, SHARED)
+    if other:
+        return other
     for pair, shares in needed.items():
         for share in shares:
             own = _setting(data, pair, share)
             if own is None:
                 return f"needs {pair} at a share of {share:g}, not given"
-            if not math.isclose(float(own.fraction), FRACTIONS[pair]):
-                return f"needs {pair} at f = {FRACTIONS[pair]:g}, {float(own.fraction):g} given"
+            other = unregistered({"fraction": float(own.fraction)}, {"fraction": FRACTIONS[pair]})
+            if other:
+                return f"{pair}: {other}"
     return ""
 
 
@@ -273,7 +277,8 @@ def _listed(found: Mapping[str, Contrast]) -> str:
 
 def _run_notes(data: xr.Dataset) -> tuple[str, ...]:
     stopped = int((data.stopped_at.values >= 0).sum())
-    notes = [f"stopped on a loss that is no number: {stopped} networks"] if stopped else []
+    notes = [told(data)]
+    notes += [f"stopped on a loss that is no number: {stopped} networks"] if stopped else []
     counts = dict(zip(data.pair.values.tolist(), data.seeds.values.tolist(), strict=True))
     few = [f"{pair} {count}" for pair, count in counts.items() if count < MINIMUM_SEEDS]
     if few:

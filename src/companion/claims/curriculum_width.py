@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from companion.claims.contrasts import LARGEST_SHARE_OF_TIES, Contrast, contrast_times, judge_order
+from companion.claims.curriculum_settings import PARITY, unregistered
 from companion.claims.judging import judge_all
 from companion.claims.protocol import (
     Claim,
@@ -24,7 +25,7 @@ LEAST_GAIN = math.log(1.5)
 LEAST_SEEDS = 16
 WIDTHS, MAIN_WIDTH = (16, 32, 64), 32
 #: What the criterion was registered for, as the study's attributes name it.
-PROMISED = {"bits": 12, "gain_relevant": 3, "bias": 0.85, "biased_steps": 150, "batch": 128, "threshold": 0.9}
+PROMISED = PARITY | {"gain_relevant": 3, "width": MAIN_WIDTH}
 _UNIFORM = 0.5
 
 WIDTH = Claim(
@@ -88,10 +89,9 @@ def width(data: xr.Dataset) -> Verdict:
 
 def _unfit(data: xr.Dataset) -> str:
     """Why these are not the runs of the criterion; empty where they are."""
-    for name, promised in PROMISED.items():
-        given = float(data.attrs.get(name, math.nan))
-        if not math.isclose(given, promised):
-            return f"needs {name} = {promised}, {given:g} given"
+    other = unregistered(data.attrs, PROMISED)
+    if other:
+        return other
     missing = [
         str(each)
         for each in WIDTHS

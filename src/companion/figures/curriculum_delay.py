@@ -39,9 +39,9 @@ _RATIOS: Final = (1.0, 3.0, 10.0)
     "trained on: training rows (dashed), test rows (solid), and those test rows $(a,b)$ whose $(b,a)$ was not trained "
     "on (dotted). Thick: medians over runs with 95 % bootstrap bands; thin: test rows of every run. Triangles: when "
     "each run first has 90 % of its training rows (open) and of its test rows (filled); vertical lines: their medians. "
-    "First panel: all training rows in every step; comprehension: batches of 256 rows, weight decay 2; few rows: too "
-    "few of them to generalise. Last panels: norm of all weights, and both times of each run against each other, with "
-    "lines of equal ratio; open triangles: not reached by the end of training.",
+    "First panel: all training rows in every step; comprehension: batches of more rows, more weight decay; few rows: "
+    "too few of them to generalise. Last panels: norm of all weights, and both times of each run against each other, "
+    "with lines of equal ratio; open triangles: not reached by the end of training.",
     equation=r"T_\mathrm{mem}=\min\{t:\mathrm{acc}_\mathrm{train}(t)\geq 0.9\},\qquad "
     r"T_\mathrm{gen}=\min\{t:\mathrm{acc}_\mathrm{test}(t)\geq 0.9\}",
     claims=["e4_q1_delay"],

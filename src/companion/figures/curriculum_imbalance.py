@@ -36,7 +36,8 @@ _SHARE = "share $w$"
     "of its time $T_{gen}$, in which networks that never get there count with the end (dashed); area under its test "
     "accuracy, a mean over $\\log t$ that nothing censors; and what company changes in the final test accuracy at the "
     "same rows per step, triangles: of the common operation, where both have a half. A last row, where drawn, has one "
-    "colour for each width. Shares, budgets and network are our settings.",
+    "colour for each width $d$, at its own learning rate $\\eta$: where rates differ, what differs between widths may "
+    "be theirs. Shares, budgets and network are our settings.",
     claims=["e4_q2_exposure", "e4_q2b_competition"],
 )
 def imbalance(data: xr.Dataset) -> Figure:
@@ -152,7 +153,7 @@ def _width_row(panels: np.ndarray, data: xr.Dataset, pairs: list[str], widths: l
     for width, tone in zip(widths, shades(len(widths)), strict=True):
         sized = data.isel(setting=np.flatnonzero(data.width.values == width))
         first, last = _pair(sized, pairs[0]), _pair(sized, pairs[-1])
-        label = f"$d={width}$"
+        label = rf"$d={width}$, $\eta={float(sized.learning_rate[0]):g}$"
         _against_share(times, first, _restricted(first, end), tone, label)
         _against_share(areas, first, first.area.sel(role="rare"), tone, label)
         _against_share(finals, first, first.final_test.sel(role="rare"), tone, label)

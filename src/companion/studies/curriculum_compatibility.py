@@ -14,7 +14,7 @@ import xarray as xr
 
 from companion.analysis.curriculum_times import area_in_log_time, final_accuracy, first_checkpoint
 from companion.store.durable import stored
-from companion.studies.curriculum_runs import trained
+from companion.studies.curriculum_runs import recorded_settings, trained
 from companion.training.curriculum_spec import CurriculumSpec
 
 #: No partner: the target alone, on as many rows per step.
@@ -75,7 +75,7 @@ def partner_compatibility(
     found = xr.concat(parts, dim="setting", join="exact", coords="minimal", compat="equals")
     columns = zip(("partner", "fraction", "budget"), zip(*labels, strict=True), strict=True)
     return found.assign_coords({name: ("setting", list(values)) for name, values in columns}).assign_attrs(
-        root_seed=seed, batch=spec.batch, target=target, partner_fraction=partner_fraction
+        recorded_settings(spec), root_seed=seed, target=target, partner_fraction=partner_fraction
     )
 
 

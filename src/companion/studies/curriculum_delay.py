@@ -13,7 +13,7 @@ import xarray as xr
 
 from companion.analysis.curriculum_times import THRESHOLD, final_accuracy, first_checkpoint
 from companion.store.durable import stored
-from companion.studies.curriculum_runs import trained
+from companion.studies.curriculum_runs import recorded_settings, trained
 from companion.training.curriculum_spec import CurriculumSpec
 
 #: Settings beside the operations, on the first of them: fields of the spec that are other, and the trained share.
@@ -51,7 +51,7 @@ def generalisation_delay(
 
     Dim ``setting``: each operation by its name, then each control by its own. A control names fields of the spec that
     it changes, and ``fraction``, the share of the table that is trained on. Networks of one replicate share start and
-    order of rows.
+    order of rows. Evenly spaced weights, if any, are kept of the first operation alone.
 
     By ``setting``, ``replicate`` and ``step``, at about ``drawn_steps`` steps evenly spaced in log t from
     ``drawn_from``: ``weight_norm``, and ``train``, ``test`` and ``unseen`` accuracy, the latter on test rows whose
@@ -79,7 +79,7 @@ def generalisation_delay(
         fraction=("setting", [own.tasks.fractions[0] for own in specs]),
         batch=("setting", [own.batch for own in specs]),
         weight_decay=("setting", [own.weight_decay for own in specs]),
-    ).assign_attrs(root_seed=seed, steps=spec.steps, prime=spec.tasks.prime, controls=list(controls))
+    ).assign_attrs(recorded_settings(spec), root_seed=seed, steps=spec.steps, controls=list(controls))
 
 
 def delay_settings(
@@ -92,11 +92,14 @@ def delay_settings(
             f"operations, controls: {list(operations)}, {list(controls)} given; "
             "allowed: at least one operation, and names that differ"
         )
-    found = {name: _on(spec, name, spec.tasks.fractions) for name in operations}
+    # Long trajectories are large, and `curriculum_spectrum` looks at those of the first operation only.
+    bare = spec.changed(linear_checkpoints=0)
+    found = {name: _on(bare, name, spec.tasks.fractions) for name in operations}
+    found[operations[0]] = _on(spec, operations[0], spec.tasks.fractions)
     for name, changes in controls.items():
         fields = {field: value for field, value in changes.items() if field != "fraction"}
         share = (changes["fraction"],) if "fraction" in changes else spec.tasks.fractions
-        found[name] = _on(spec, operations[0], share, **fields)
+        found[name] = _on(bare, operations[0], share, **fields)
     return found
 
 

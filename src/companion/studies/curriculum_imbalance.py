@@ -15,7 +15,7 @@ from companion.analysis.curriculum_times import area_in_log_time, final_accuracy
 from companion.analysis.statistics import bootstrap_band
 from companion.compute.seeds import generator
 from companion.store.durable import stored
-from companion.studies.curriculum_runs import trained
+from companion.studies.curriculum_runs import recorded_settings, trained
 from companion.training.curriculum_spec import CurriculumSpec
 
 #: The operation that is met more often, and the one that is met less often, of a pair.
@@ -41,17 +41,20 @@ def exposure_imbalance(
     *,
     block: int,
     widths: Sequence[int] = (),
+    rates: Sequence[float] = (),
     drawn_from: float = 50.0,
     drawn_steps: int = 36,
 ) -> xr.Dataset:
     """Networks on each of ``pairs`` (common, rare) at each of ``shares`` of the rare one, and on one operation alone.
 
     ``fractions`` of the tables are trained on, ``replicates`` times (multiples of ``block``), one number of each for
-    each pair; the other fields are those of ``spec``, with hidden layers of 4 ``widths``. The rare operation alone
-    takes round(share * batch) rows per step out of the same streams, from the same start; at a share of 1/2 so does
-    the common one.
+    each pair; the other fields are those of ``spec``, with hidden layers of 4 ``widths`` and, as wide networks are
+    unstable at a narrow one's, one of the learning ``rates`` for each width (the spec's where there are none). The rare
+    operation alone takes round(share * batch) rows per step out of the same streams, from the same start; at a share of
+    1/2 so does the common one.
 
-    Dim ``setting`` runs over widths, pairs and shares; each has its first ``seeds`` replicates only. By ``company``,
+    Dim ``setting`` runs over widths, pairs and shares; each has its first ``seeds`` replicates only. Attributes are
+    those of the first width. By ``company``,
     ``role`` and ``replicate``, NaN where not trained: ``generalised_at`` (steps, inf where not reached), ``area`` and
     ``area_unseen`` (mean test accuracy over log t, of all rows and of those whose mirror was not trained on), and the
     means of the last three evaluations ``final_train`` and ``final_test``; ``stopped_at`` (-1: never). Of the rare
@@ -59,40 +62,54 @@ def exposure_imbalance(
     ``unseen`` and ``exposure``, means over replicates at about ``drawn_steps`` steps from ``drawn_from`` on.
 
     Raises ValueError for shares outside (0, 1/2], ones that leave less than a row, other than one fraction and number
-    of replicates for each pair, pairs of other than two operations, and a spec of full batches.
+    of replicates for each pair and one rate for each width, pairs of other than two operations, and a spec of full
+    batches.
     """
     _check(pairs, fractions, replicates, shares, spec)
+    sized = _sized(spec, widths, rates)
     most = max(replicates)
     parts, labels = [], []
-    for width in widths or (spec.width,):
+    for at_width in sized:
         for (common, rare), fraction, seeds in zip(pairs, fractions, replicates, strict=True):
             tasks = spec.tasks.model_dump() | {"operations": (common, rare), "fractions": (fraction,)}
-            own = spec.changed(width=width, hidden=4 * width, tasks=tasks)
+            own = at_width.changed(tasks=tasks)
             together = trained(
                 own,
                 seeds,
                 seed,
                 block=block,
                 variations=[{"weights": (1.0 - share, share)} for share in shares],
-                label=f"transformers, width {width}, {common} + {rare}",
+                label=f"transformers, width {own.width}, {common} + {rare}",
             )
             for place, share in enumerate(shares):
                 alone = _alone(own, share, seeds, seed, block)
                 kept = _summary(together.isel(variation=place), alone, most, drawn_from, drawn_steps)
                 parts.append(kept)
-                labels.append((f"{common} + {rare}", width, share, fraction, seeds))
+                labels.append((f"{common} + {rare}", own.width, own.learning_rate, share, fraction, seeds))
     found = xr.concat(parts, dim="setting", join="exact", coords="minimal", compat="equals")
-    names = ("pair", "width", "share", "fraction", "seeds")
+    names = ("pair", "width", "learning_rate", "share", "fraction", "seeds")
     columns = dict(zip(names, map(list, zip(*labels, strict=True)), strict=True))
     return found.assign_coords(
         {name: ("setting", values) for name, values in columns.items()}
         | {"share": ("setting", columns["share"], {"long_name": "share of the rare operation $w$"})}
-    ).assign_attrs(root_seed=seed, steps=spec.steps, batch=spec.batch, width=spec.width)
+    ).assign_attrs(recorded_settings(sized[0]), root_seed=seed, steps=spec.steps)
 
 
 def rows(share: float, spec: CurriculumSpec) -> int:
     """Rows per step of an operation alone that has ``share`` of the batch in company."""
     return round(share * spec.batch)
+
+
+def _sized(spec: CurriculumSpec, widths: Sequence[int], rates: Sequence[float]) -> list[CurriculumSpec]:
+    """``spec`` at each width and its learning rate."""
+    chosen = list(widths) or [spec.width]
+    own = list(rates) or [spec.learning_rate] * len(chosen)
+    if len(own) != len(chosen):
+        raise ValueError(f"rates: {len(own)} given; allowed: one for each of {len(chosen)} widths, or none")
+    return [
+        spec.changed(width=width, hidden=4 * width, learning_rate=rate)
+        for width, rate in zip(chosen, own, strict=True)
+    ]
 
 
 def _check(

@@ -17,6 +17,17 @@ from companion.training.parity_curricula import ParitySpec
 
 UNIFORM: Final = 0.5
 _DIGITS: Final = 4  # of the curves that are drawn
+#: Fields of the spec that results record: what claims are registered for.
+_RECORDED: Final = (
+    "biased_steps",
+    "batch",
+    "layers",
+    "learning_rate",
+    "weight_decay",
+    "decay_share",
+    "clip",
+    "every",
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +67,14 @@ def parity_curriculum(
     Main settings: ``spec`` with its bias and without. With ``widths``, on ``gain_relevant`` bits: the same pair at each
     of them, and at the width of ``spec`` uniform rows in another order (a null pair) and, unless ``mixture`` is 0, the
     Hamming mixture of that many bits in each set. Strips, with ``strip_steps`` steps and ``strip_replicates``
-    replicates: other numbers of ``relevant`` bits, other ``biases``.
+    replicates: other numbers of ``relevant`` bits, other ``biases``. ``block`` networks form a stack and must divide
+    ``replicates``; those of a strip form the largest stacks that divide its own number.
 
     By ``setting`` and ``replicate``: ``reached``, in steps, inf where not within the setting's ``watched`` steps;
     ``final_test``, the mean of the last three evaluations; ``stopped_at`` (-1: never); NaN where a strip has no such
     replicate. By ``curriculum`` (uniform, biased), ``replicate`` and ``step``: ``test``, accuracies of ``spec`` itself.
     Coordinates of a setting: ``task``, ``relevant``, ``width``, ``bias``, ``stream``, ``watched``. Raises ValueError
-    for a ``spec`` without bias or of another task.
+    for a ``spec`` without bias or of another task, and for a ``block`` that does not divide ``replicates``.
     """
     settings = parity_settings(spec, relevant, biases, widths, gain_relevant, mixture)
     parts: list[xr.Dataset] = []
@@ -76,7 +88,7 @@ def parity_curriculum(
             spec.changed(width=width, steps=steps),
             count,
             seed,
-            block=min(block, count),
+            block=_largest_divisor(count, block) if strip else block,
             variations=[setting.own for setting in members],
             label="transformers, parity",
         )
@@ -109,10 +121,14 @@ def parity_curriculum(
         gain_relevant=gain_relevant,
         width=spec.width,
         bias=spec.bias,
-        biased_steps=spec.biased_steps,
-        batch=spec.batch,
         threshold=THRESHOLD,
+        **{name: getattr(spec, name) for name in _RECORDED},
     )
+
+
+def _largest_divisor(count: int, most: int) -> int:
+    """The largest divisor of ``count`` that is not above ``most``."""
+    return max(each for each in range(1, min(count, most) + 1) if count % each == 0)
 
 
 def parity_settings(

@@ -1,7 +1,7 @@
 """Stored trainings of small transformers: replicates of a curriculum, and variations of it, in stacks of fixed size."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import xarray as xr
 
@@ -9,6 +9,29 @@ from companion.compute.sweeps import Condition, sweep
 from companion.store.durable import stored, workspace
 from companion.training.curricula import train_curriculum
 from companion.training.curriculum_spec import CurriculumSpec
+
+#: Fields of a spec that every result on operations records, beside its modulus: what claims are registered for.
+_RECORDED: Final = (
+    "batch",
+    "width",
+    "hidden",
+    "layers",
+    "heads",
+    "learning_rate",
+    "weight_decay",
+    "decay_share",
+    "clip",
+    "every",
+)
+
+
+def recorded_settings(spec: CurriculumSpec) -> dict[str, int | float]:
+    """Attributes of a result that say under which ``spec`` it was made.
+
+    >>> recorded_settings(CurriculumSpec(width=16))["width"]
+    16
+    """
+    return {"prime": spec.tasks.prime} | {name: getattr(spec, name) for name in _RECORDED}
 
 
 @stored(device=True)
