@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from companion.claims.curriculum_order import CONCURRENT_BEATS_BLOCKED, concurrent_beats_blocked, difference
+from companion.claims.curriculum_order import (
+    CONCURRENT_BEATS_BLOCKED,
+    OWN_PARITY,
+    SHARED,
+    concurrent_beats_blocked,
+    difference,
+)
 from companion.compute.seeds import CONFIRMATORY_ROOT
 
 #: Accuracies of both operations by schedule, in the end and at the end of their stages.
@@ -36,7 +42,8 @@ def compared(*, seeds=8, stage=1000, replay=0.1, noise=0.02, stopped=(), **chang
             "stopped_at": (dims[:2], stops),
         },
         coords={"schedule": list(known), "operation": ["add", "sub"]},
-        attrs={
+        attrs=SHARED
+        | {
             "root_seed": CONFIRMATORY_ROOT,
             "stage_steps": stage,
             "replay": replay,
@@ -86,6 +93,31 @@ def test_reasons_are_told():
     assert any("256000 and 256000" in note for note in concurrent_beats_blocked(compared()).notes)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("prime", 97),
+        ("width", 128),
+        ("layers", 2),
+        ("batch", 512),
+        ("decay_share", 0.0),
+        ("learning_rate", 1e-3),
+        ("fractions", (0.6, 0.6)),
+        ("fractions", 0.6),
+    ],
+)
+def test_other_settings_than_the_registered_ones_are_not_judged(name, value):
+    found = concurrent_beats_blocked(compared().assign_attrs({name: value}))
+    assert (found.verdict, found.value, found.regimes[0].verdict) == ("not evaluated", None, "not evaluated")
+    assert found.notes[0].startswith(f"settings differ from the registered ones: {name} = ")
+    assert len([note for note in found.notes if note.startswith("settings")]) == 1
+
+
+def test_other_operations_are_not_judged():
+    other = compared().assign_coords(operation=["add", "mul"])
+    assert "operations = add and mul (add and sub)" in concurrent_beats_blocked(other).notes[0]
+
+
 def test_a_missing_number_is_no_pass():
     data = compared()
     data.final.loc[{"schedule": "interleaved", "replicate": 3, "operation": "add"}] = np.nan
@@ -116,7 +148,7 @@ def parity(uniform, biased, **attrs):
             "bias": ("setting", [0.5, 0.85, 0.5, 0.85]),
             "stream": ("setting", [0, 0, 1, 0]),
         },
-        attrs={"relevant": 4, "width": 32, "bias": 0.85, "companion_key": "p" * 40} | attrs,
+        attrs=OWN_PARITY | {"companion_key": "p" * 40} | attrs,
     )
 
 

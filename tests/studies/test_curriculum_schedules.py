@@ -33,6 +33,9 @@ def test_all_schedules_are_there(compared):
     assert (compared.stopped_at == -1).all()
     assert compared.step.values.tolist() == [0, 10, 20, 30, 40]
     assert compared.attrs["stage_steps"] == 20 and compared.attrs["decay_from"] == 28
+    settings = {"prime": 11, "width": 16, "layers": 1, "batch": 32, "decay_share": 0.3, "every": 5}
+    assert {name: compared.attrs[name] for name in settings} == settings
+    assert list(compared.attrs["fractions"]) == [0.7, 0.6]
     for name in ("final", "final_train", "forgetting", "equal_exposure", "test_accuracy", "weight"):
         assert np.isfinite(compared[name]).all(), name
 
@@ -60,8 +63,6 @@ def test_numbers_are_those_of_the_runs(compared):
     means = np.stack([even[max(at - 2, 0) : at + 1].mean(axis=0) for at in range(2, 9)])
     own = compared.sel(schedule="blocked")
     np.testing.assert_allclose(own.final.transpose("replicate", "operation"), means[-1])
-    # At step 20 the first operation ends its stage, at step 40 the second.
-    np.testing.assert_allclose(own.stage_end.sel(operation="add"), means[2][:, 0])
     np.testing.assert_allclose(own.stage_end.sel(operation="sub"), means[-1][:, 1])
     highest = np.maximum(means.max(axis=0), means[-1])
     assert (own.forgetting.transpose("replicate", "operation").values >= highest - means[-1] - 1e-12).all()
@@ -71,6 +72,31 @@ def test_numbers_are_those_of_the_runs(compared):
     backward = compared.sel(schedule="reversed")
     np.testing.assert_allclose(backward.stage_end.sel(operation="add"), backward.final.sel(operation="add"))
     assert np.isnan(compared.stage_end.sel(schedule=["interleaved", "annealed", "gate"])).all()
+
+
+def test_first_stages_end_after_a_fall_of_the_learning_rate_as_all_else_does(compared):
+    whole = trained(scheduled("blocked", SPEC), 2, 0, block=2).isel(variation=0)
+    alone = trained(SPEC.changed(schedule={"weights": (1.0, 0.0)}, steps=20), 2, 0, block=2).isel(variation=0)
+    # The same networks on the same rows up to step 14, from which on the rate falls where the stage is all there is.
+    for step in (5, 10):
+        np.testing.assert_array_equal(alone.train_loss.sel(step=step), whole.train_loss.sel(step=step))
+    assert (
+        alone.train_loss.sel(step=20, operation="add") != whole.train_loss.sel(step=20, operation="add")
+    ).all()
+    expected = alone.test_accuracy.sel(step=[10, 15, 20], operation="add").mean("step")
+    for name in ("blocked", "replay", "consolidated 0.1"):
+        np.testing.assert_allclose(compared.stage_end.sel(schedule=name, operation="add"), expected)
+    second = trained(SPEC.changed(schedule={"weights": (0.0, 1.0)}, steps=20), 2, 0, block=2).isel(
+        variation=0
+    )
+    expected = second.test_accuracy.sel(step=[10, 15, 20], operation="sub").mean("step")
+    np.testing.assert_allclose(compared.stage_end.sel(schedule="reversed", operation="sub"), expected)
+
+
+def test_stages_in_between_have_no_known_end(run_store):
+    three = SPEC.changed(tasks={"operations": ("add", "sub", "mul"), "prime": 7}, steps=6, every=1)
+    ends = schedule_comparison(["interleaved", "reversed"], [], three, 1, 0, block=1).stage_end
+    assert np.isnan(ends.sel(schedule="reversed")).values.ravel().tolist() == [False, True, False]
 
 
 def test_equal_exposure_compares_at_the_rows_of_the_one_that_saw_fewer(compared):

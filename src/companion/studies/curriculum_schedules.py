@@ -2,6 +2,10 @@
 
 Networks of one replicate share their start, their training rows and the stream of rows of each operation, and the
 learning rate falls in the same steps for all. Equal steps are not equal exposure: numbers are given at both.
+
+Under blocks the first stage ends before that fall, at the full rate, where accuracies are noisy and low. What it has
+taught is therefore told by a training that ends with it, and whose rate falls over the same share of its steps: all
+accuracies that are compared are those of networks at the end of such a fall.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 
 from companion.compute.sweeps import Condition, sweep
 from companion.store.durable import stored, workspace
-from companion.studies.curriculum_runs import trained
+from companion.studies.curriculum_runs import recorded_settings, trained
 from companion.training.curricula import train_curriculum
 from companion.training.curriculum_spec import CurriculumSpec
 from companion.training.schedules import Recorded
@@ -116,10 +120,11 @@ def schedule_comparison(
     Along ``step``, ``drawn_points`` of the evaluations: ``test_accuracy`` (schedule, replicate, step, operation), and
     ``weight`` (schedule, step, operation), the mean over replicates of w(t). By (schedule, replicate, operation), means
     of three evaluations in a row: ``final`` and ``final_train``; ``forgetting``, the highest test accuracy less the
-    last; ``stage_end``, at the end of the operation's own stage (NaN where there are no stages); ``exposure``, rows
-    seen by the end; ``equal_exposure``, test accuracy less that of the interleaved network, both when they first had
-    seen as many rows as the one that sees fewer. ``stopped_at`` (schedule, replicate). Raises ValueError for unknown
-    schedules, without the interleaved one, and for a yoked one without the gate.
+    last; ``stage_end``, at the end of the operation's own stage, of the first one in a training that ends there (NaN
+    for stages in between and where there are none); ``exposure``, rows seen by the end; ``equal_exposure``, test
+    accuracy less that of the interleaved network, both when they first had seen as many rows as the one that sees
+    fewer. ``stopped_at`` (schedule, replicate). Raises ValueError for unknown schedules, without the interleaved one,
+    and for a yoked one without the gate.
     """
     _check(schedules)
     trainings: dict[str, xr.Dataset] = {}
@@ -136,12 +141,14 @@ def schedule_comparison(
         specs[name] = scheduled(CONSOLIDATED, spec).changed(consolidation=strength)
         trainings[name] = _runs(specs[name], replicates, seed, block, name)
     evaluations = {name: _regular(runs, spec) for name, runs in trainings.items()}
+    blocked = {own.schedule.order[0]: own for own in specs.values() if own.schedule.kind == "blocked"}
+    first_stages = {first: _first_stage(own, replicates, seed, block) for first, own in blocked.items()}
     parts = []
     for name, runs in evaluations.items():
         # Replicates of a yoked control have the mixtures of the gate in another order.
         recorded = trainings["gate" if name == YOKED else name].mixture
         weights = _weights(recorded, specs[name], runs.step.values)
-        part = _summary(runs, evaluations[REFERENCE], specs[name])
+        part = _summary(runs, evaluations[REFERENCE], specs[name], first_stages)
         parts.append(part.assign(weight=(("step", "operation"), weights, {"long_name": "weight $w(t)$"})))
     found = xr.concat(parts, dim="schedule", join="exact", coords="minimal", compat="equals")
     steps = found.step.values
@@ -151,12 +158,13 @@ def schedule_comparison(
     found = found.isel(step=drawn).assign_coords(schedule=list(trainings), consolidation=strength)
     switches = scheduled(CONSOLIDATED, spec).schedule.build(found.sizes["operation"]).switches(spec.steps)
     return found.assign_attrs(
+        recorded_settings(spec),
         root_seed=seed,
         steps=spec.steps,
+        fractions=list(spec.tasks.fractions),
         stage_steps=min(np.diff([0, *switches, spec.steps]).tolist()),
         switches=list(switches),
         decay_from=round((1 - spec.decay_share) * spec.steps),
-        batch=spec.batch,
         replay=replay,
     )
 
@@ -172,6 +180,19 @@ def _check(schedules: Sequence[str]) -> None:
 
 def _runs(spec: CurriculumSpec, replicates: int, seed: int, block: int, name: str) -> xr.Dataset:
     return trained(spec, replicates, seed, block=block, label=f"transformers, {name}").isel(variation=0)
+
+
+def _first_stage(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> Floats:
+    """Test accuracy (replicate,) of the first operation at the end of a training that ends with its stage."""
+    first, count = spec.schedule.order[0], len(spec.tasks.operations)
+    weights = tuple(float(place == first) for place in range(count))
+    own = spec.changed(
+        schedule={"weights": weights},
+        steps=(*spec.schedule.build(count).switches(spec.steps), spec.steps)[0],
+        consolidation=0.0,
+    )
+    runs = _regular(_runs(own, replicates, seed, block, f"{spec.tasks.operations[first]} for one stage"), own)
+    return _settled(runs.test_accuracy.values)[:, -1, first]
 
 
 def _regular(runs: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:
@@ -192,7 +213,9 @@ def _weights(recorded: xr.DataArray, spec: CurriculumSpec, steps: NDArray[np.int
     return np.concatenate([schedule.mixture(int(step), spec.steps, {}) for step in begun])
 
 
-def _summary(runs: xr.Dataset, reference: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:
+def _summary(
+    runs: xr.Dataset, reference: xr.Dataset, spec: CurriculumSpec, first_stages: Mapping[int, Floats]
+) -> xr.Dataset:
     """Numbers of one schedule beside the reference."""
     test, train = (_settled(runs[name].values) for name in ("test_accuracy", "train_accuracy"))
     seen, seen_there = (each.step_exposure.values for each in (runs, reference))
@@ -201,7 +224,7 @@ def _summary(runs: xr.Dataset, reference: xr.Dataset, spec: CurriculumSpec) -> x
     numbers = {
         "final": test[:, -1],
         "final_train": train[:, -1],
-        "stage_end": _stage_ends(test, runs.step.values, spec),
+        "stage_end": _stage_ends(test[:, -1], spec, first_stages),
         "forgetting": test.max(axis=1) - test[:, -1],
         "exposure": seen[:, -1],
         "equal_exposure": _when_seen(test, seen, common) - _when_seen(test_there, seen_there, common),
@@ -235,14 +258,10 @@ def _when_seen(accuracy: Floats, seen: Floats, rows: Floats) -> Floats:
     return np.take_along_axis(accuracy, first[:, None], axis=1)[:, 0]
 
 
-def _stage_ends(accuracy: Floats, steps: NDArray[np.int64], spec: CurriculumSpec) -> Floats:
-    """``accuracy`` of each operation at the last evaluation of its own stage, NaN where there are none."""
-    found = np.full((len(accuracy), accuracy.shape[2]), np.nan)
-    if spec.schedule.kind != "blocked":
-        return found
-    schedule = spec.schedule.build(accuracy.shape[2])
-    ends = np.array([*schedule.switches(spec.steps), spec.steps])
-    last = np.searchsorted(steps, ends, side="right") - 1
-    order = list(spec.schedule.order)
-    found[:, order] = accuracy[:, last, order]
+def _stage_ends(final: Floats, spec: CurriculumSpec, first_stages: Mapping[int, Floats]) -> Floats:
+    """Accuracy (replicate, operation) of each operation at the end of its own stage, NaN where it is not known."""
+    found = np.full(final.shape, np.nan)
+    if spec.schedule.kind == "blocked":
+        first, last = spec.schedule.order[0], spec.schedule.order[-1]
+        found[:, first], found[:, last] = first_stages[first], final[:, last]
     return found
