@@ -18,8 +18,8 @@
 import companion.session
 from companion.claims import curriculum_delay as delay_claims
 from companion.claims import curriculum_spectrum as spectrum_claims
+from companion.claims.protocol import root_for
 from companion.claims.register import record, table
-from companion.compute.seeds import CONFIRMATORY_ROOT
 from companion.figures import curriculum_corruption as corruption_figures
 from companion.figures import curriculum_delay as delay_figures
 from companion.figures import curriculum_phases as phase_figures
@@ -53,7 +53,7 @@ from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
 profile: Profile = "laptop"  # parameter file that these values come from
 device: Device = "auto"  # where tensors live
 cluster: Cluster = "local"  # who works on the stacks of networks
-seed: Seed = 0  # root of what decides no claim; claims have a root of their own
+seed: Seed = 0  # root of what decides no claim; runs that decide one have a root of their own
 prime: Count = 31  # operations are modulo this prime
 width: Count = 32  # width of the stream
 hidden: Count = 128  # hidden units of each block
@@ -94,10 +94,13 @@ run
 # %% tags=["e4_f1_grokking", "e4_f2_phase_diagram", "e4_f9_spectrum", "e4_f8_corruption", "e4_f12_samples"]
 network = {"width": width, "hidden": hidden, "layers": layers, "learning_rate": learning_rate}
 half = TaskSpec(prime=prime, fractions=(fraction,))
-spec = CurriculumSpec(tasks=half, steps=steps, checkpoints=20, **network)
+
+# %% tags=["e4_f1_grokking", "e4_f9_spectrum"]
+spec = CurriculumSpec(tasks=half, steps=steps, checkpoints=20, linear_checkpoints=walk_points, **network)
+root = root_for(profile, delay_claims.DELAY, seed)
 
 # %% tags=["e4_f1_grokking"]
-delayed = curriculum_delay.generalisation_delay(spec, operations, replicates, CONFIRMATORY_ROOT, block=block)
+delayed = curriculum_delay.generalisation_delay(spec, operations, replicates, root, block=block)
 save("e4_f1_grokking", delay_figures.grokking, delayed)
 
 # %% tags=["e4_f1_grokking"]
@@ -112,7 +115,7 @@ record(delay_claims.delay(delayed), delay_claims.DELAY)
 # %% tags=["e4_f2_phase_diagram"]
 axes = (phase_fractions, weight_decays, phase_replicates)
 longer = CurriculumSpec(tasks=half, steps=phase_steps, checkpoints=20, **network)
-phases = curriculum_phases.phase_diagram(longer, *axes, CONFIRMATORY_ROOT, block=phase_replicates)
+phases = curriculum_phases.phase_diagram(longer, *axes, seed, block=phase_replicates)
 save("e4_f2_phase_diagram", phase_figures.phases, phases)
 
 # %% [markdown]
@@ -124,8 +127,7 @@ save("e4_f2_phase_diagram", phase_figures.phases, phases)
 # T_\mathrm{spec}:\ \text{half of the final rise of the five largest.}$$
 
 # %% tags=["e4_f9_spectrum"]
-followed = (spec, spectrum_operations, replicates, CONFIRMATORY_ROOT)
-spectrum = curriculum_spectrum.spectral_progress(*followed, block=block, walk_points=walk_points)
+spectrum = curriculum_spectrum.spectral_progress(spec, spectrum_operations, replicates, root, block=block)
 save("e4_f9_spectrum", spectrum_figures.spectrum, spectrum)
 
 # %% tags=["e4_f9_spectrum"]
@@ -133,7 +135,7 @@ record(spectrum_claims.spectrum_precedes(spectrum), spectrum_claims.SPECTRUM_PRE
 
 # %% [markdown]
 # Does the spectrum concentrate before the test rows are answered, and what is left of the answers without its strongest
-# characters? The weights' path is held against random walks, which have a first principal component of 61 % by
+# characters? The weights' paths are held against random walks, which have a first principal component of 61 % by
 # themselves ([arXiv:1806.08805](https://arxiv.org/abs/1806.08805)).
 #
 # ## Are wrong labels fitted beside the rule, and unlearned?

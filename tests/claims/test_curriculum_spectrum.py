@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from companion.claims.curriculum_spectrum import SPECTRUM_PRECEDES, spectrum_precedes
+from companion.claims.curriculum_spectrum import SHARED, SPECTRUM_PRECEDES, spectrum_precedes
 
 INF = np.inf
 
@@ -32,9 +32,9 @@ def study(spectral=500.0, generalised=700.0, replicates=8, *, fraction=0.5, comp
             "generalised_at": (by_run, np.stack([late for _, late in settings.values()])),
             "stopped_at": (by_run, stopped),
             "spacing": ("setting", [spacing] * 3),
-            "component_share": ("component", [component, 0.2]),
+            "component_share": by_component(np.linspace(-0.02, 0.02, replicates) + component, 0.2),
             "walk_share": ("component", [0.61, 0.15]),
-            "flipped_high": ("component", [0.72, 0.24]),
+            "flipped_high": by_component(np.full(replicates, 0.72), 0.24),
         },
         coords={
             "setting": list(settings),
@@ -43,8 +43,17 @@ def study(spectral=500.0, generalised=700.0, replicates=8, *, fraction=0.5, comp
             "operation": ("setting", ["add", "mul", "add"]),
             "fraction": ("setting", [fraction, 0.5, 0.25]),
         },
-        attrs={"root_seed": 1, "batch": 0, "weight_decay": 1.0, "companion_key": "s" * 40} | changes,
+        attrs=SHARED | {"root_seed": 1, "companion_key": "s" * 40} | changes,
     )
+
+
+def by_component(first, second):
+    return ("replicate", "component"), np.stack([first, np.full(len(first), second)], axis=1)
+
+
+def component(data):
+    (found,) = (each for each in spectrum_precedes(data).regimes if "component" in each.name)
+    return found
 
 
 def test_a_spectrum_that_comes_first_holds_with_its_regimes_as_registered():
@@ -73,6 +82,10 @@ def test_a_spectrum_that_comes_first_holds_with_its_regimes_as_registered():
         ({"fraction": 0.6}, "not evaluated"),
         ({"batch": 256}, "not evaluated"),
         ({"weight_decay": 2.0}, "not evaluated"),
+        ({"prime": 97}, "not evaluated"),
+        ({"width": 128, "layers": 2}, "not evaluated"),
+        ({"steps": 2200}, "not evaluated"),
+        ({"decay_share": 0.0}, "not evaluated"),
     ],
 )
 def test_verdicts(given, verdict):
@@ -99,11 +112,31 @@ def test_regimes_that_surprise_are_loud():
     assert all(regime.unexpected for regime in found.regimes)
 
 
-def test_a_missing_share_of_variance_decides_nothing():
-    (regime,) = (
-        each for each in spectrum_precedes(study(component=np.nan)).regimes if "component" in each.name
-    )
-    assert regime.verdict == "not evaluated"
+def test_settings_that_differ_are_named():
+    found = spectrum_precedes(study(prime=97, width=128))
+    assert found.notes == ("settings differ from the registered ones: prime = 97 (31), width = 128 (32)",)
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ({"component": 0.65}, "fails"),
+        ({"component": 0.8}, "holds"),
+        ({"component": 0.72}, "inconclusive"),  # as many runs above the walks as below
+        ({"component": 0.8, "replicates": 7}, "inconclusive"),
+        ({"component": 0.65, "replicates": 1}, "inconclusive"),
+        ({"component": np.nan}, "not evaluated"),
+    ],
+)
+def test_the_first_component_is_judged_over_all_runs(given, verdict):
+    assert component(study(**given)).verdict == verdict
+
+
+def test_one_run_without_a_trajectory_leaves_the_component_open():
+    data = study()
+    data.component_share[3] = np.nan
+    assert component(data).verdict == "not evaluated" and spectrum_precedes(data).verdict == "holds"
+    assert "above them in 0 of 8 runs" in component(study()).value_text
 
 
 def test_stopped_runs_and_rises_are_told():
@@ -113,4 +146,5 @@ def test_stopped_runs_and_rises_are_told():
 
 def test_addition_alone_has_no_other_regimes():
     found = spectrum_precedes(study().isel(setting=[0]))
-    assert found.verdict == "holds" and [each.name for each in found.regimes] == ["first principal component"]
+    verdicts = [each.verdict for each in found.regimes]
+    assert found.verdict == "holds" and verdicts == ["not evaluated", "not evaluated", "fails"]

@@ -33,6 +33,11 @@ def result(settings=("add", "mul", "few rows"), replicates=3, reached=True):
     }
     shares = {"component_share": 0.6, "walk_share": 0.6, "flipped_low": 0.5, "flipped_high": 0.7}
     found |= {name: ("component", first * 0.4 ** np.arange(4)) for name, first in shares.items()}
+    runs = noise.uniform(0.9, 1.1, (replicates, 1))
+    found |= {
+        name: (("replicate", "component"), runs * found[name][1])
+        for name in ("component_share", "flipped_low", "flipped_high")
+    }
     return xr.Dataset(
         found,
         coords={
@@ -68,7 +73,10 @@ def test_panels_hold_the_means_of_their_curves():
         assert holds(panels[5], data.weight_norm[place].mean("replicate"))
     assert holds(panels[6], data.test[0].mean("replicate"))
     assert holds(panels[6], data.key_share[:, 2:].mean("replicate"))
-    assert holds(panels[8], data.component_share)
+    for replicate in range(data.sizes["replicate"]):
+        assert holds(panels[8], data.component_share[replicate])
+    assert [text.get_text() for text in panels[8].get_legend().get_texts()].count("runs") == 1
+    assert len(panels[8].get_legend().get_texts()) == 3
 
 
 def test_maps_are_the_power():

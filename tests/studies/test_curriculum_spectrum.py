@@ -5,9 +5,16 @@ import pytest
 
 from companion.analysis.curriculum_times import first_checkpoint
 from companion.analysis.fourier_structure import additive_power, top_share
-from companion.analysis.trajectory_components import explained_shares, walk_gram
+from companion.analysis.trajectory_components import (
+    explained_shares,
+    inner_products,
+    steps_between,
+    walk_gram,
+    walked,
+)
+from companion.studies.curriculum_delay import delay_settings
 from companion.studies.curriculum_runs import trained
-from companion.studies.curriculum_spectrum import FEW_ROWS, drawn_steps, spectral_progress
+from companion.studies.curriculum_spectrum import FEW_ROWS, drawn_steps, spectral_progress, spectrum_settings
 from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
 
 SPEC = CurriculumSpec(
@@ -19,6 +26,7 @@ SPEC = CurriculumSpec(
     every=10,
     logarithmic=8,
     checkpoints=5,
+    linear_checkpoints=6,
 )
 
 
@@ -29,7 +37,7 @@ def runs(run_store):
 
 @pytest.fixture(scope="module")
 def data(run_store):
-    return spectral_progress(SPEC, ["add", "mul"], 2, 0, block=2, key_count=3, walk_points=6)
+    return spectral_progress(SPEC, ["add", "mul"], 2, 0, block=2, key_count=3)
 
 
 def test_settings_and_maps(data):
@@ -61,6 +69,7 @@ def test_power_is_that_of_the_embedding_in_the_weights(data, runs):
 
 def test_progress_measures_begin_at_chance_and_keys_gain(data):
     assert data.restricted_loss.dims == ("replicate", "checkpoint")
+    assert data.checkpoint.values.tolist() == [0, 1, 3, 8, 22, 60]
     assert (data.key_share.values >= 0).all() and (data.key_share.values <= 1).all()
     assert (data.key_share[:, -1] > data.key_share[:, 0]).all()
     # Mean and keys of an untrained network know nothing of the answer.
@@ -68,14 +77,47 @@ def test_progress_measures_begin_at_chance_and_keys_gain(data):
     assert (data.excluded_loss[:, -1] < data.excluded_loss[:, 0]).all()
 
 
-def test_components_stand_beside_walks(data):
+def test_components_of_every_run_stand_beside_walks(data, runs):
     np.testing.assert_allclose(data.walk_share, explained_shares(walk_gram(np.ones((1, 5))), 6))
+    assert data.component_share.dims == ("replicate", "component")
     assert (data.flipped_low <= data.flipped_high).all()
-    assert float(data.component_share.sum()) == pytest.approx(1)
+    np.testing.assert_allclose(data.component_share.sum("component"), 1)
+    for replicate in range(2):
+        points = runs.weights.sel(checkpoint=range(0, 61, 12)).values[replicate]
+        own = explained_shares(walked(inner_products(steps_between(points))), 6)
+        np.testing.assert_allclose(data.component_share[replicate], own)
+    assert len(np.unique(data.flipped_high[:, 0])) == 2
+
+
+def test_nothing_is_trained_for_components_alone():
+    """Settings that the figure of delays trains too are the very same specs, which keep one key."""
+    here, there = spectrum_settings(SPEC, ["add", "mul"]), delay_settings(SPEC, ["add", "mul"])
+    assert {name: there[name] for name in here} == here
+    kept = {name: own.linear_checkpoints for name, own in (here | there).items()}
+    assert kept == {"add": 6, "mul": 0, FEW_ROWS: 0, "comprehension": 0}
+
+
+def test_settings_are_recorded(data):
+    settings = {
+        "prime": 11,
+        "width": 16,
+        "heads": 2,
+        "layers": 1,
+        "batch": 0,
+        "weight_decay": 1.0,
+        "steps": 60,
+    }
+    assert {name: data.attrs[name] for name in settings} == settings
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "linear_checkpoints"])
+def test_weights_are_needed(name):
+    with pytest.raises(ValueError, match=f"spec.{name}: 0 given"):
+        spectral_progress.function(SPEC.changed(**{name: 0}), ["add"], 2, 0, block=2)
 
 
 def test_one_operation_is_shown_in_both_bases(run_store):
-    found = spectral_progress(SPEC, ["mul"], 2, 0, block=2, key_count=2, walk_points=4)
+    found = spectral_progress(SPEC, ["mul"], 2, 0, block=2, key_count=2)
     assert found["map"].values.tolist() == ["mul, multiplicative", "mul, additive"]
 
 

@@ -32,8 +32,8 @@ _DASHES: Final = (0, (3, 1.2))
     "accuracies and the share of the logits' variance at the five key frequencies (left axis); cross-entropy of test "
     "rows by the keys alone and of training rows without the keys (dashed, right axis, logarithmic). (h) When each run "
     "generalises against when half of the final rise in (d) is made, colours as in (f); open triangles: never. (i) "
-    "Shares of variance of the principal components of one run's weights; line: random walk of equal steps; band: 95 % "
-    "of walks that take the run's own steps forwards or backwards by a toss.",
+    "Shares of variance of the principal components of each run's weights (dots); line: random walk of equal steps; "
+    "band: 95 % of walks that take a run's own steps forwards or backwards by a toss, ends averaged over runs.",
     equation=r"P_k\propto\Big\|\sum_a W_a e^{-2\pi i k a/p}\Big\|^2,\qquad "
     r"T_\mathrm{spec}=\min\{t: S_5(t)-S_5(0)\geq\tfrac12[S_5(T)-S_5(0)]\}",
     claims=["e4_q6_spectrum_precedes"],
@@ -209,18 +209,20 @@ def _components(axes: Axes, data: xr.Dataset) -> None:
     numbers = data.component.values
     axes.fill_between(
         numbers,
-        data.flipped_low,
-        data.flipped_high,
+        data.flipped_low.mean("replicate"),
+        data.flipped_high.mean("replicate"),
         color=GREY,
         alpha=0.25,
         linewidth=0,
         label="steps tossed",
     )
     theory_line(axes, numbers, data.walk_share, color=PALETTE["ink"], linewidth=0.8, label="equal steps")
-    axes.plot(numbers, data.component_share, "o", color=_colour(0), markersize=3.5, label="one run")
+    runs = data.component_share.transpose("component", "replicate").values
+    look = {"color": _colour(0), "markersize": 3, "markeredgewidth": 0, "alpha": 0.6}
+    axes.plot(numbers, runs, "o", label=["runs", *[None] * (runs.shape[1] - 1)], **look)
     axes.set_yscale("log")
     axes.set_xticks(numbers)
-    positive = data.component_share.values[data.component_share.values > 0]
+    positive = runs[runs > 0]
     if positive.size and math.isfinite(float(positive.min())):
         axes.set_ylim(float(positive.min()) / 3, 1.2)
     axes.yaxis.set_major_formatter(FuncFormatter(short_number))

@@ -3,7 +3,7 @@
 Small transformers learn modular addition by a few characters of Z_p (arXiv:2301.05217), multiplication by those of the
 group of units (arXiv:2402.16726). Both kinds of spectrum are followed for every operation, so that each has the wrong
 basis as its control; so has too small a training set, which is only memorised. Principal components of the weights'
-trajectory stand beside those of random walks (arXiv:1806.08805).
+trajectories stand beside those of random walks (arXiv:1806.08805).
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ from companion.analysis.trajectory_components import (
 from companion.compute.seeds import generator
 from companion.models.transformer import TransformerStack
 from companion.store.durable import stored
-from companion.studies.curriculum_runs import trained
+from companion.studies.curriculum_runs import recorded_settings, trained
 from companion.training.curriculum_spec import CurriculumSpec
 
 #: The setting that is trained on too few rows to generalise.
@@ -42,7 +42,7 @@ FEW_ROWS: Final = "few rows"
 #: A spectrum counts as concentrated where the share of its strongest frequencies has risen by more than this.
 LEAST_RISE: Final = 0.2
 _COMPONENTS: Final = 6
-_WALKS: Final = 2000
+_WALKS: Final = 500
 _DIGITS: Final = 4  # of what is drawn
 
 _SPECTRA: Final = {"additive": "additive_power", "multiplicative": "multiplicative_power"}
@@ -58,12 +58,13 @@ def spectral_progress(
     block: int,
     few_rows: float = 0.25,
     key_count: int = 5,
-    walk_points: int = 51,
 ) -> xr.Dataset:
     """Spectra, progress measures and times of single ``operations`` (add, sub, mul) under ``spec``.
 
     Dim ``setting``: each operation by its name, and ``FEW_ROWS``, the first of them with the share ``few_rows`` of its
     table. Dim ``basis``: characters of Z_p or of its units; ``own_basis`` of a setting is the one of its operation.
+    Evenly spaced weights are kept of the first operation alone, in the trainings that `generalisation_delay` of the
+    same ``spec`` makes too.
 
     - By setting, replicate and ``step``: accuracies ``train`` and ``test``; ``additive_share`` and
       ``multiplicative_share`` of the 5 strongest frequencies in the power of the number embedding;
@@ -75,18 +76,20 @@ def spectral_progress(
     - ``concentrated_at`` (setting, basis, replicate), the first step with half of the share's final ``rise``, inf where
       that is not above ``LEAST_RISE``; ``generalised_at`` and ``memorised_at`` (setting, replicate), 90 % of test and
       training rows; ``spacing``, the largest distance of evaluations in steps.
-    - ``component_share`` (component,): shares of variance of the principal components of the first operation's first
-      replicate at ``walk_points`` evenly spaced steps; ``walk_share``, those of a random walk with equal steps in
-      infinitely many dimensions; ``flipped_low`` and ``flipped_high``, between which 95 % of walks lie that take the
-      run's own steps forwards or backwards by a toss.
+    - ``component_share`` (replicate, component): shares of variance of the principal components of each run of the
+      first operation at the ``linear_checkpoints`` of ``spec``; ``flipped_low`` and ``flipped_high``, between which
+      95 % of walks lie that take the run's own steps forwards or backwards by a toss; ``walk_share`` (component,),
+      shares of a random walk with equal steps in infinitely many dimensions. NaN for weights that are no numbers.
 
-    Raises ValueError for an operation of no known group, and for none.
+    Raises ValueError for an operation of no known group, for none, and for a ``spec`` without checkpoints or with fewer
+    than 4 evenly spaced ones.
     """
-    settings = _settings(spec, operations, few_rows)
+    _check(spec, operations)
+    settings = spectrum_settings(spec, operations, few_rows)
     parts = [_followed(own, replicates, seed, block) for own in settings.values()]
     found = xr.concat(parts, dim="setting", join="exact", coords="minimal", compat="equals")
     names, specs = list(settings), list(settings.values())
-    measures = _measures(specs[0], _replicated(specs[0], replicates, seed, block), seed, key_count)
+    followed = _replicated(specs[0], replicates, seed, block)
     first, last = operations[0], operations[-1]
     wrong = next(basis for basis in _SPECTRA if basis != BASES[last])
     maps = list(dict.fromkeys([(first, BASES[first]), (last, BASES[last]), (last, wrong)]))
@@ -95,8 +98,8 @@ def spectral_progress(
     return (
         found.drop_vars(list(_SPECTRA.values()))
         .assign(power=(("map", "step", "frequency"), power.round(_DIGITS - 1), labels))
-        .assign(measures)
-        .assign(_components(spec, operations[0], seed, walk_points))
+        .assign(_measures(specs[0], followed, seed, key_count))
+        .assign(_components(specs[0], followed, seed))
         .assign_coords(
             setting=names,
             operation=("setting", [own.tasks.operations[0] for own in specs]),
@@ -106,25 +109,33 @@ def spectral_progress(
             frequency=("frequency", np.arange(1, power.shape[-1] + 1), {"long_name": "frequency $k$"}),
         )
         .assign_attrs(
+            recorded_settings(spec),
             root_seed=seed,
             steps=spec.steps,
-            prime=spec.tasks.prime,
-            batch=spec.batch,
-            weight_decay=spec.weight_decay,
             key_count=key_count,
             least_rise=LEAST_RISE,
         )
     )
 
 
-def _settings(spec: CurriculumSpec, operations: Sequence[str], few_rows: float) -> dict[str, CurriculumSpec]:
+def _check(spec: CurriculumSpec, operations: Sequence[str]) -> None:
     unknown = [name for name in operations if name not in BASES]
     if not operations or unknown:
         raise ValueError(f"operations: {list(operations)} given; allowed: one or more of {', '.join(BASES)}")
-    tasks = spec.tasks.model_dump()
-    found = {name: spec.changed(tasks=tasks | {"operations": (name,)}) for name in operations}
+    for name, least in (("checkpoints", 1), ("linear_checkpoints", 4)):
+        if getattr(spec, name) < least:
+            raise ValueError(f"spec.{name}: {getattr(spec, name)} given; allowed: at least {least}")
+
+
+def spectrum_settings(
+    spec: CurriculumSpec, operations: Sequence[str], few_rows: float = 0.25
+) -> dict[str, CurriculumSpec]:
+    """Specs of all settings by name, operations first; the very ones of `delay_settings` where names agree."""
+    tasks, bare = spec.tasks.model_dump(), spec.changed(linear_checkpoints=0)
+    found = {name: bare.changed(tasks=tasks | {"operations": (name,)}) for name in operations}
+    found[operations[0]] = spec.changed(tasks=tasks | {"operations": (operations[0],)})
     few = tasks | {"operations": (operations[0],), "fractions": (few_rows,)}
-    return found | {FEW_ROWS: spec.changed(tasks=few)}
+    return found | {FEW_ROWS: bare.changed(tasks=few)}
 
 
 def _followed(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> xr.Dataset:
@@ -182,7 +193,9 @@ def drawn_steps(steps: np.ndarray) -> np.ndarray:
 
 
 def _measures(spec: CurriculumSpec, runs: xr.Dataset, seed: int, key_count: int) -> dict[str, Any]:
-    """Progress measures of the logits at every checkpoint of the weights."""
+    """Progress measures of the logits at the checkpoints that are evenly spaced in log t."""
+    moments = np.rint(np.geomspace(1, spec.steps, spec.checkpoints)).astype(int)
+    runs = runs.sel(checkpoint=np.unique([0, *moments]))
     tasks = spec.tasks.tasks(seed)
     elements, order = group_elements(spec.tasks.operations[0], tasks.operands, spec.tasks.prime)
     stack = TransformerStack(spec.network(tasks))
@@ -223,19 +236,23 @@ def _measures(spec: CurriculumSpec, runs: xr.Dataset, seed: int, key_count: int)
     }
 
 
-def _components(spec: CurriculumSpec, operation: str, seed: int, points: int) -> dict[str, Any]:
-    """Principal components of one trajectory, and of walks."""
-    tasks = spec.tasks.model_dump() | {"operations": (operation,)}
-    even = spec.changed(tasks=tasks, checkpoints=0, linear_checkpoints=points)
-    runs = trained(even, 1, seed, block=1, label=f"transformers, {operation}, even checkpoints")
-    steps = inner_products(steps_between(runs.weights.values[0, 0]))
-    noise = generator(seed, "spectrum", "flipped walks")
-    drawn = explained_shares(flipped_walks(steps, 1, _WALKS, noise), _COMPONENTS)
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    equal = explained_shares(walk_gram(np.ones((1, len(steps)))), _COMPONENTS)
-    own = explained_shares(walked(steps), _COMPONENTS)
-    named = {"component_share": own, "walk_share": equal, "flipped_low": low, "flipped_high": high}
+def _components(spec: CurriculumSpec, runs: xr.Dataset, seed: int) -> dict[str, Any]:
+    """Principal components of the trajectory of every run, and of walks."""
+    moments = np.unique(np.rint(np.linspace(0, spec.steps, spec.linear_checkpoints)).astype(int))
+    names = ("component_share", "flipped_low", "flipped_high")
+    found = {name: np.full((runs.sizes["replicate"], _COMPONENTS), np.nan) for name in names}
+    for replicate, weights in enumerate(runs.weights.sel(checkpoint=moments).values):
+        steps = inner_products(steps_between(weights))
+        if not np.isfinite(steps).all():
+            continue
+        noise = generator(seed, "spectrum", "flipped walks", replicate)
+        drawn = explained_shares(flipped_walks(steps, 1, _WALKS, noise), _COMPONENTS)
+        shares = (explained_shares(walked(steps), _COMPONENTS), *np.quantile(drawn, [0.025, 0.975], axis=0))
+        for name, values in zip(names, shares, strict=True):
+            found[name][replicate] = values
+    equal = explained_shares(walk_gram(np.ones((1, len(moments) - 1))), _COMPONENTS)
     label = {"long_name": "share of variance"}
-    return {name: ("component", values, label) for name, values in named.items()} | {
-        "component": ("component", np.arange(1, _COMPONENTS + 1), {"long_name": "principal component"})
+    return {name: (("replicate", "component"), values, label) for name, values in found.items()} | {
+        "walk_share": ("component", equal, label),
+        "component": ("component", np.arange(1, _COMPONENTS + 1), {"long_name": "principal component"}),
     }
