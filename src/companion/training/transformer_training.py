@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from companion.compute.devices import arithmetic, torch_device
+from companion.compute.memory import keep_freed_memory
 from companion.session import events, interruption
 from companion.session.progress import progress
 from companion.training.checkpoints import load_checkpoint, save_checkpoint
@@ -53,6 +54,7 @@ def train_stack(
     if not runs:
         raise ValueError("runs: none given; allowed: at least one")
     graph = where.type == "cuda" if graph is None else graph
+    keep_freed_memory()
     with arithmetic(where, recipe.precision):
         step = TransformerStep(recipe, runs, where, graph=graph, compile=compile)
         training = _Training(recipe, source, runs, monitors, step, folder)
