@@ -151,8 +151,9 @@ class TransformerStack:
         networks = torch.arange(stack, device=tokens.device)[:, None, None]
         # Sequences end at the last position, whatever their length.
         position = named["position"][:, spec.positions - length :]
-        if spec.vocabulary < rows:
-            # The first block reads a token at a position: each such pair is worked out once, and rows look it up.
+        if spec.vocabulary < rows and not tokens.is_cuda:
+            # The first block reads a token at a position: each such pair is worked out once, and rows look it up. On a
+            # GPU gradients of look-ups are sorted first, and the products that this saves are cheap.
             x = (named["embedding"][:, None] + position[:, :, None]).flatten(1, 2)
             here = torch.arange(length, device=tokens.device) * spec.vocabulary
             place = tokens + here + networks * (length * spec.vocabulary)
