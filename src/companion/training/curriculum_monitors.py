@@ -3,7 +3,7 @@
 A monitor looks after the steps that it was given, and records along a dim of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,8 +15,7 @@ from companion.analysis.fourier_structure import additive_power, multiplicative_
 from companion.datasets.operation_splits import Split, mirror_seen
 from companion.datasets.operations import TaskSet
 from companion.training.curriculum_recipe import Snapshot
-
-Record = Mapping[str, tuple[tuple[str, ...], NDArray]]
+from companion.training.curriculum_records import Record
 
 # Rows of the table that go through the networks at once.
 _BLOCK = 4096
