@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from companion.datasets.composed_operations import composed_tasks
 from companion.datasets.modular_operations import MODULAR_OPERATIONS, modular_tasks
-from companion.datasets.operation_splits import mirror_seen, split_tasks
+from companion.datasets.operation_splits import hold_slice, mirror_seen, split_tasks
 from companion.datasets.permutation_groups import permutation_tasks
 
 FRACTIONS = st.floats(0.02, 0.98)
@@ -217,6 +217,48 @@ def test_knowing_commutativity_alone_gives_the_fraction():
             shares.append(seen[~split.train].mean())
         # Operands that are equal, 1 row in 31, have no other order.
         assert np.mean(shares) == pytest.approx(expected * 30 / 31, abs=0.01)
+
+
+@given(NAMES, st.floats(0.05, 0.9), st.floats(0.02, 0.6), st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_held_slices_are_exact_shares_of_the_training_rows(names, fraction, share, seed):
+    tasks = modular_tasks(names, 11)
+    split = split_tasks(tasks, fraction, corruption=0.2, seed=seed)
+    slices = [hold_slice(tasks, split, part, seed=seed) for part in (share, min(1.5 * share, 0.65))]
+    for found in slices:
+        assert not (found.held & ~split.train).any() and (found.trained == split.train & ~found.held).all()
+        assert found.train is split.train and found.labels is split.labels
+    for name in tasks.operations:
+        rows = tasks.rows(name)
+        assert slices[0].held[rows].sum() == max(1, round(share * split.train[rows].sum()))
+    assert not (slices[0].held & ~slices[1].held).any()
+    assert not (mirror_seen(tasks, slices[0]) & slices[0].held[tasks.mirror]).any()
+
+
+def test_held_slices_keep_orbits_together_and_belong_to_operation_and_replicate():
+    tasks = modular_tasks(["add", "mul"], 11)
+    orbits = split_tasks(tasks, 0.5, kind="orbit", seed=0)
+    held = hold_slice(tasks, orbits, 0.2, kind="orbit", seed=0).held
+    np.testing.assert_array_equal(held, held[tasks.mirror])
+    assert held.sum() == pytest.approx(0.2 * orbits.train.sum(), abs=2)
+    split = split_tasks(tasks, 0.5, seed=0)
+    first, again, other = (
+        hold_slice(tasks, split, 0.2, seed=0, replicate=replicate).held for replicate in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    alone = modular_tasks(["mul"], 11)
+    own = hold_slice(alone, split_tasks(alone, 0.5, seed=0), 0.2, seed=0).held
+    np.testing.assert_array_equal(own, first[tasks.rows("mul")])
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.0, "held_share: 0.0"), (1.0, "held_share: 1.0"), (0.9, "for 2 training")]
+)
+def test_a_slice_leaves_rows_to_train_on(share, words):
+    tasks = modular_tasks(["add"], 5)
+    with pytest.raises(ValueError, match=words):
+        hold_slice(tasks, split_tasks(tasks, 0.08, seed=0), share, seed=0)
 
 
 def test_pairs_held_out_have_no_training_rows():

@@ -47,6 +47,21 @@ def test_a_stack_equals_plain_networks_in_logits_and_gradients(layers, options, 
             torch.testing.assert_close(slope[s], one.weights[name.replace(".", "_")].grad, **close, msg=name)
 
 
+@pytest.mark.parametrize("options", [{}, {"layers": 2}, {"norm": "none", "pad_token": 0}])
+@pytest.mark.parametrize("length", [LENGTH, LENGTH - 1])
+def test_rows_that_look_up_their_first_block_are_those_that_work_it_out(options, length):
+    spec = TransformerSpec(TOKENS, CLASSES, LENGTH, width=16, hidden=24, **options)
+    stack = TransformerStack(spec)
+    weights = stack.draw_weights(generators(3)).double().requires_grad_(True)
+    tokens = rows(3, length=length)
+    few = tokens.split(TOKENS, dim=1)  # so few rows work it out
+    assert len(few) == 2
+    found = stack.logits(weights, tokens), torch.cat([stack.logits(weights, part) for part in few], dim=1)
+    torch.testing.assert_close(*found, rtol=0, atol=1e-13)
+    slopes = [torch.autograd.grad(each.logsumexp(dim=2).sum(), weights)[0] for each in found]
+    torch.testing.assert_close(*slopes, rtol=0, atol=1e-13)
+
+
 def test_a_network_does_not_know_its_neighbours():
     spec = TransformerSpec(TOKENS, CLASSES, LENGTH, width=16, hidden=24)
     stack = TransformerStack(spec)

@@ -143,6 +143,16 @@ def test_yoked_networks_have_the_mixture_of_the_one_before(run_store, block):
     np.testing.assert_array_equal(rows, np.roll(own, 1, axis=0))
 
 
+def test_a_yoked_network_is_trained_on_the_rows_of_the_gated_one(run_store):
+    gated = scheduled("gate", SPEC)
+    runs = trained(gated, 2, 0, block=2).isel(variation=0)
+    control = yoked(gated, runs, 2, 0, 2)
+    for name in ("train", "held"):
+        rows = [each[name].transpose("replicate", "row").values for each in (runs, control)]
+        np.testing.assert_array_equal(*rows)
+    assert control.held.sum() > 0
+
+
 @pytest.mark.parametrize(
     ("names", "named"),
     [

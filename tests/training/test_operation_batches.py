@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from companion.training.diffusion_draws import RunName
-from companion.training.operation_batches import FullBatches, SampledBatches, TrainingRows
+from companion.training.operation_batches import FullBatches, SampledBatches, TableSource, TrainingRows
 
 NAMES = [RunName(0, ("batches", seed)) for seed in range(2)]
 
@@ -72,9 +72,37 @@ def test_all_rows_weigh_as_the_schedule_says():
     assert (batch.weight[1, 40:] == 0).all()
 
 
-def test_an_operation_without_rows_is_refused():
-    lonely = TrainingRows(np.arange(5), np.zeros(5, dtype=int), np.ones(5))
+LONELY = TrainingRows(np.arange(5), np.zeros(5, dtype=int), np.ones(5))
+
+
+@pytest.mark.parametrize("batches", [SampledBatches([LONELY], NAMES[:1], 2, 8), FullBatches([LONELY], 2)])
+def test_an_operation_without_rows_is_refused_once_rows_of_it_are_asked_for(batches):
+    shown = np.zeros((1, 2), dtype=int)
+    assert (batches.draw(0, np.array([[1.0, 0.0]]), shown).operation == 0).all()
     with pytest.raises(ValueError, match="operation 1"):
-        SampledBatches([lonely], NAMES[:1], 2, 8)
-    with pytest.raises(ValueError, match="operation 1"):
-        FullBatches([lonely], 2)
+        batches.draw(0, np.array([[0.0, 1.0]]), shown)
+
+
+def test_weights_that_sum_to_a_little_less_than_one_ask_for_no_other_operation():
+    batches = SampledBatches([LONELY], NAMES[:1], 2, 8)
+    batches._choices = 0, np.full((64, 1, 8), 1 - 1e-9)
+    assert (batches.draw(0, np.array([[1 - 1e-7, 0.0]]), np.zeros((1, 2), dtype=int)).operation == 0).all()
+
+
+def test_all_rows_again_are_the_same_arrays_with_new_weights():
+    source = TableSource(np.arange(180)[:, None], np.arange(180)[None], [training_rows()], NAMES[:1], 2, 0)
+    shown = np.zeros((1, 2), dtype=int)
+    first, again, other = (source.draw(0, np.array([[w, 1 - w]]), shown) for w in (0.5, 0.5, 0.2))
+    assert again is first and other.tokens is first.tokens
+    assert other.weight[0, :30].sum() == pytest.approx(0.2) and first.weight[0, :30].sum() == pytest.approx(
+        0.5
+    )
+
+
+def test_schedules_are_judged_on_the_rows_meant_for_it():
+    judged = TrainingRows(np.array([3, 7]), np.array([0, 0]), np.ones(2))
+    source = TableSource(
+        np.arange(180)[:, None], np.arange(180)[None], [training_rows()], NAMES[:1], 2, 8, [judged]
+    )
+    rows = source.sample()
+    assert rows.tokens.tolist() == [[[3], [7]]] and rows.weight.tolist() == [[0.5, 0.5]]

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from companion.training.adaptive_schedules import ByLoss, ByProgress, Gate
-from companion.training.schedules import Annealed, Blocked, Cooling, Recorded, Static, stage_weights
+from companion.training.mixtures import stage_weights
+from companion.training.schedules import Annealed, Blocked, Cooling, PerNetwork, Recorded, Static
 
 STEPS = 100
 
@@ -94,6 +95,39 @@ def test_a_gate_opens_for_each_network_by_itself():
     assert state["stage"].tolist() == [1, 0]
 
 
+def test_jumps_are_those_of_each_network():
+    both = PerNetwork((Static((0.5, 0.5)), Blocked((0, 1)), Blocked((1, 0), ends=(0.2, 1.0))))
+    assert both.staged and not Static((1.0,)).staged and not ByLoss(2).staged
+    assert [both.jumps(step, STEPS, {}).tolist() for step in (20, 50, 51)] == [
+        [False, False, True],
+        [False, True, False],
+        [False, False, False],
+    ]
+    gate = Gate((1, 0))
+    state = {"advanced": np.array([[20.0, 50.0], [np.nan, np.nan]])}
+    # Past its last stage a network goes nowhere.
+    assert gate.staged and [gate.jumps(step, STEPS, state).tolist() for step in (20, 50)] == [
+        [True, False],
+        [False, False],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "used"),
+    [
+        (Static((1.0, 0.0)), [True, False]),
+        (Blocked((1, 0)), [True, True]),
+        (Annealed(3, first=2), [True, True, True]),
+        (Annealed(3, first=2, towards=0), [True, False, True]),
+        (Recorded(np.array([0]), np.array([[[1.0, 0.0], [1.0, 0.0]]])), [True, False]),
+        (PerNetwork((Static((1.0, 0.0, 0.0)), Static((0.0, 1.0, 0.0)))), [True, True, False]),
+        (ByProgress(2), [True, True]),
+    ],
+)
+def test_schedules_know_which_operations_they_use(schedule, used):
+    assert schedule.used().tolist() == used
+
+
 def test_a_yoked_control_gets_its_neighbours_weights():
     realised = np.array([[[1.0, 0.0], [0.5, 0.5]], [[0.2, 0.8], [0.0, 1.0]]])
     schedule = Recorded(np.array([0, 50]), realised)
@@ -120,6 +154,23 @@ def test_equal_blocks_show_one_operation_at_a_time(order, step):
         (lambda: Annealed(2, until=0.0), "until"),
         (lambda: Gate((0, 1), threshold=1.0), "threshold"),
         (lambda: ByProgress(2, floor=0.0), "floor"),
+        (lambda: ByProgress(0), "operations: 0"),
+        (lambda: ByLoss(0), "operations: 0"),
+        (lambda: ByLoss(2, focus=np.inf), "focus: inf"),
+        (lambda: Annealed(0), "operations: 0"),
+        (lambda: Cooling(()), "difficulty"),
+        (lambda: Cooling((0.0, np.nan)), "difficulty"),
+        (lambda: Cooling((0.0, 1.0), until=0.0), r"until: 0\.0"),
+        (lambda: Cooling((0.0, 1.0), sharpness=-1.0), r"sharpness: -1\.0"),
+        (lambda: Recorded(np.array([0]), np.full((1, 2), 0.5)), r"shapes \(1,\), \(1, 2\)"),
+        (lambda: Recorded(np.array([0]), np.full((2, 1, 2), 0.5)), r"shapes \(1,\), \(2, 1, 2\)"),
+        (lambda: Recorded(np.array([], int), np.zeros((0, 1, 2))), "none of them 0"),
+        (lambda: Recorded(np.array([0, 9, 9]), np.full((3, 1, 2), 0.5)), r"steps_seen: \[0, 9, 9\]"),
+        (lambda: Recorded(np.array([1]), np.full((1, 1, 2), 0.5)), r"steps_seen: \[1\]"),
+        (lambda: Recorded(np.array([0]), np.full((1, 1, 2), 0.4)), "realised"),
+        (lambda: PerNetwork(()), "schedules: 0 over"),
+        (lambda: PerNetwork((Static((1.0,)), Static((0.5, 0.5)))), r"schedules: 2 over \[1, 2\]"),
+        (lambda: PerNetwork((Gate((0, 1)),)), "adapts"),
     ],
 )
 def test_bad_schedules_are_named(make, named):

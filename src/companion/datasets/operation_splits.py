@@ -6,7 +6,7 @@ how many of their labels are wrong (``corruption``), and how unevenly first oper
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -25,13 +25,20 @@ class Split:
     """Rows of a task set: ``train`` (rows,), the others are for tests; ``corrupted`` (rows,), among those trained on.
 
     ``labels`` (rows,) are those trained on, wrong where corrupted, the answers elsewhere. ``row_weights`` (rows,) say
-    how often a row is met beside the others of its operation; their mean over its training rows is 1.
+    how often a row is met beside the others of its operation; their mean over its training rows is 1. ``held`` (rows,)
+    are rows of ``train`` that are kept from training after all (`hold_slice`).
     """
 
     train: Bools
     corrupted: Bools
     labels: Integers
     row_weights: Floats
+    held: Bools
+
+    @property
+    def trained(self) -> Bools:
+        """The rows that are trained on, (rows,)."""
+        return self.train & ~self.held
 
 
 def split_tasks(
@@ -89,16 +96,49 @@ def split_tasks(
         if operand_exponent > 0:
             raw = _operand_weights(name, tasks.operands[rows, 0], operand_exponent, seed, replicate)
             weights[rows] = raw / raw[train[rows]].mean() if index not in away else raw
-    return Split(train, corrupted, labels, weights)
+    return Split(train, corrupted, labels, weights, np.zeros_like(train))
+
+
+def hold_slice(
+    tasks: TaskSet, split: Split, share: float, *, kind: SplitKind = "random", seed: int, replicate: int = 0
+) -> Split:
+    """The same split with ``share`` of each operation's training rows held: those that schedules are judged on.
+
+    ``round(share * training rows)`` of them, at least one; of kind orbit (a, b) and (b, a) are held together, at least
+    one orbit. A larger share contains a smaller one. Raises ValueError for a share outside (0, 1), and for one that
+    leaves an operation nothing to train on.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"held_share: {share!r} given; allowed: numbers between 0 and 1, both excluded")
+    held = np.zeros_like(split.train)
+    for name in tasks.operations:
+        rows = tasks.rows(name)
+        train = split.train[rows]
+        if not train.any():
+            continue
+        orbit = np.arange(len(train)) if kind == "random" else _orbits(tasks, name)
+        draws = generator(seed, "operation held slice", kind, name, replicate)
+        order = draws.permutation(int(orbit.max()) + 1)
+        sizes = np.bincount(orbit[train], minlength=len(order))[order]
+        before = np.cumsum(sizes)
+        taken = np.zeros(len(order), dtype=bool)
+        taken[order] = before <= max(round(share * int(train.sum())), before[before > 0][0])
+        held[rows] = train & taken[orbit]
+        if (held[rows] == train).all():
+            raise ValueError(
+                f"held_share: {share!r} given for {int(train.sum())} training rows of {name}; allowed: one that leaves "
+                "rows to train on"
+            )
+    return replace(split, held=held)
 
 
 def mirror_seen(tasks: TaskSet, split: Split) -> Bools:
-    """Whether the row with the first two operands exchanged is another row, and trained on: (rows,).
+    """Whether the row with the first two operands exchanged is another row, and trained on, (rows,).
 
     Test accuracy on these rows alone tells knowing that f(a, b) = f(b, a) from knowing f.
     """
     others = (tasks.mirror >= 0) & (tasks.mirror != np.arange(len(tasks.mirror)))
-    return others & split.train[tasks.mirror]
+    return others & split.trained[tasks.mirror]
 
 
 def _training_rows(
@@ -111,9 +151,7 @@ def _training_rows(
     if kind == "random":
         train = draws.permutation(size) < wanted
     else:
-        here = np.arange(size)
-        mirror = tasks.mirror[rows] - rows.start
-        _, orbit = np.unique(np.where(mirror >= 0, np.minimum(here, mirror), here), return_inverse=True)
+        orbit = _orbits(tasks, name)
         sizes = np.bincount(orbit)
         order = draws.permutation(len(sizes))
         taken = np.empty(len(sizes), dtype=bool)
@@ -125,6 +163,14 @@ def _training_rows(
             f"fractions: {share!r} given for {name}; allowed: one that leaves {side} rows of its {size}"
         )
     return train
+
+
+def _orbits(tasks: TaskSet, name: str) -> Integers:
+    """For each row of an operation the number of its orbit: (a, b) and (b, a) share one."""
+    rows = tasks.rows(name)
+    here = np.arange(rows.stop - rows.start)
+    mirror = tasks.mirror[rows] - rows.start
+    return np.unique(np.where(mirror >= 0, np.minimum(here, mirror), here), return_inverse=True)[1]
 
 
 def _wrong_labels(

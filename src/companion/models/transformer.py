@@ -10,7 +10,7 @@ read: the last block computes keys and values everywhere, and all else at that p
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -132,60 +132,71 @@ class TransformerStack:
         """
         named = self.named(weights)
         stream = self._stream(named, tokens)
-        normed = self._normed(stream, named.get("final_gain"))
-        if self.spec.tied:
-            return normed @ named["embedding"][:, : self.spec.classes].transpose(1, 2)
-        return torch.bmm(normed, named["unembedding"])
+        maps = named.get("unembedding")
+        if maps is None:
+            maps = named["embedding"][:, : self.spec.classes].transpose(1, 2)
+        if "final_gain" in named:
+            maps = named["final_gain"][:, :, None] * maps
+        return torch.bmm(self._normed(stream), maps)
 
     def features(self, weights: Tensor, tokens: Tensor) -> Tensor:
         """Residual stream (S, rows, width) at the last position, before the final norm."""
         return self._stream(self.named(weights), tokens)
 
     def _stream(self, named: dict[str, Tensor], tokens: Tensor) -> Tensor:
-        stack, _, length = tokens.shape
+        stack, rows, length = tokens.shape
         spec = self.spec
         if length > spec.positions:
             raise ValueError(f"tokens: {length} positions given; allowed: up to {spec.positions}")
-        offset = torch.arange(stack, device=tokens.device)[:, None, None] * spec.vocabulary
-        table = named["embedding"].reshape(stack * spec.vocabulary, spec.width)
+        networks = torch.arange(stack, device=tokens.device)[:, None, None]
         # Sequences end at the last position, whatever their length.
-        x = (
-            functional.embedding(tokens + offset, table)
-            + named["position"][:, None, spec.positions - length :]
-        )
+        position = named["position"][:, spec.positions - length :]
+        if spec.vocabulary < rows and not tokens.is_cuda:
+            # The first block reads a token at a position: each such pair is worked out once, and rows look it up. On a
+            # GPU gradients of look-ups are sorted first, and the products that this saves are cheap.
+            x = (named["embedding"][:, None] + position[:, :, None]).flatten(1, 2)
+            here = torch.arange(length, device=tokens.device) * spec.vocabulary
+            place = tokens + here + networks * (length * spec.vocabulary)
+        else:
+            table = named["embedding"].flatten(0, 1)
+            x = (
+                functional.embedding(tokens + networks * spec.vocabulary, table) + position[:, None]
+            ).flatten(1, 2)
+            place = None
         hidden_keys = (tokens == spec.pad_token) if spec.pad_token >= 0 else None
         for layer in range(spec.layers):
             last = layer == spec.layers - 1
             weights = {name: named[f"block{layer}.{name}"] for name in _block_names(spec)}
-            x = self._block(weights, x, hidden_keys, last)
-        return x[:, :, -1]
+            x = self._block(weights, _Read(x, (stack, rows, length), place), hidden_keys, last).flatten(1, 2)
+            place = None
+        return x
 
-    def _block(self, w: dict[str, Tensor], x: Tensor, hidden_keys: Tensor | None, last: bool) -> Tensor:
+    def _block(self, w: dict[str, Tensor], x: "_Read", hidden_keys: Tensor | None, last: bool) -> Tensor:
         """One block on the stream (S, rows, T, d); the ``last`` returns its last position only, T = 1."""
-        stack, rows, length, d = x.shape
-        normed = self._normed(x, w.get("attention_gain")).reshape(stack, rows * length, d)
+        d = self.spec.width
+        normed = self._normed(x.values)
+        maps = w["qkv"] if "attention_gain" not in w else w["attention_gain"][:, :, None] * w["qkv"]
         if last:
-            x = x[:, :, -1:]
-            at_end = normed.reshape(stack, rows, length, d)[:, :, -1]
-            queries = torch.bmm(at_end, w["qkv"][..., :d]).reshape(stack, rows, 1, d)
-            keys_values = torch.bmm(normed, w["qkv"][..., d:]).reshape(stack, rows, length, 2, d)
-            keys, values = keys_values.unbind(3)
+            kept = x.at_end(x.values)[:, :, None]
+            queries = x.at_end(normed, maps[..., :d])[:, :, None]
         else:
-            queries, keys, values = torch.bmm(normed, w["qkv"]).reshape(stack, rows, length, 3, d).unbind(3)
-        mixed = self._attention(queries, keys, values, hidden_keys)
-        kept = mixed.shape[2]
-        x = x + torch.bmm(mixed.reshape(stack, rows * kept, d), w["out"]).reshape(x.shape)
-        normed = self._normed(x, w.get("hidden_gain")).reshape(stack, rows * kept, d)
-        inner = torch.relu(torch.baddbmm(w["first_bias"][:, None], normed, w["first"]))
-        return x + torch.baddbmm(w["second_bias"][:, None], inner, w["second"]).reshape(x.shape)
+            kept, queries = x.everywhere(x.values), x.everywhere(normed, maps[..., :d])
+        keys, values = (x.everywhere(normed, maps[..., n * d : (n + 1) * d]) for n in (1, 2))
+        mixed = self._attention(queries, keys, values, hidden_keys).flatten(1, 2)
+        after = kept.flatten(1, 2) + torch.bmm(mixed, w["out"])
+        first = w["first"] if "hidden_gain" not in w else w["hidden_gain"][:, :, None] * w["first"]
+        inner = torch.baddbmm(w["first_bias"][:, None], self._normed(after), first).relu_()
+        return (after + torch.baddbmm(w["second_bias"][:, None], inner, w["second"])).reshape(kept.shape)
 
     def _attention(self, queries: Tensor, keys: Tensor, values: Tensor, hidden_keys: Tensor | None) -> Tensor:
         """Causal attention (S, rows, queries, d); queries are the last of the positions."""
         stack, rows, count, d = queries.shape
         length, heads = keys.shape[2], self.spec.heads
         q, k, v = (part.reshape(stack * rows, -1, heads, d // heads) for part in (queries, keys, values))
-        # Products of a few short vectors cost less as sums than as many small matrices.
-        scores = (q * k).sum(-1)[:, None] if count == 1 else torch.einsum("nqhe,nkhe->nqkh", q, k)
+        # One query's products with a few short keys cost less as one product and a sum than as many small matrices.
+        scores = (
+            self._summed(queries * keys)[:, None] if count == 1 else torch.einsum("nqhe,nkhe->nqkh", q, k)
+        )
         scores = scores / math.sqrt(d // heads)
         if count > 1:
             later = torch.ones(count, length, dtype=torch.bool, device=keys.device).triu(length - count + 1)
@@ -196,15 +207,53 @@ class TransformerStack:
             hidden = hidden_keys.reshape(stack * rows, 1, length) & ~own
             scores = scores.masked_fill(hidden[..., None], -torch.inf)
         shares = torch.softmax(scores, dim=2)
-        one = count == 1
-        mixed = (shares[:, 0, :, :, None] * v).sum(1) if one else torch.einsum("nqkh,nkhe->nqhe", shares, v)
-        return mixed.reshape(stack, rows, count, d)
+        if count == 1:
+            spread = shares[:, 0] @ self._heads(shares).T
+            return (spread.reshape(values.shape) * values).sum(2, keepdim=True)
+        return torch.einsum("nqkh,nkhe->nqhe", shares, v).reshape(stack, rows, count, d)
 
-    def _normed(self, x: Tensor, gain: Tensor | None) -> Tensor:
-        if gain is None:
+    def _heads(self, like: Tensor) -> Tensor:
+        """Which numbers of a vector are which head's, (d, heads), 0 or 1."""
+        head = torch.arange(self.spec.width, device=like.device) // (self.spec.width // self.spec.heads)
+        return (head[:, None] == torch.arange(self.spec.heads, device=like.device)).to(like.dtype)
+
+    def _summed(self, products: Tensor) -> Tensor:
+        """Sums over each head of ``products`` (S, rows, T, d): (S rows, T, heads)."""
+        return (products @ self._heads(products)).flatten(0, 1)
+
+    def _normed(self, x: Tensor) -> Tensor:
+        """``x`` over its root mean square; the gain is a factor of the map that reads it."""
+        if self.spec.norm == "none":
             return x
-        shaped = gain.reshape(len(gain), *[1] * (x.dim() - 2), gain.shape[-1])
-        return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + _EPSILON) * shaped
+        return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + _EPSILON)
+
+
+class _Read(NamedTuple):
+    """Values (S, n, ...) of a stream, and how rows (S, rows, T) read them: one after the other, or at ``place``."""
+
+    values: Tensor
+    shape: tuple[int, int, int]
+    place: Tensor | None
+
+    def everywhere(self, values: Tensor, maps: Tensor | None = None) -> Tensor:
+        """(S, rows, T, ...), through ``maps`` (S, ..., ...)."""
+        values = values if maps is None else torch.bmm(values, maps)
+        if self.place is None:
+            return values.reshape(*self.shape, -1)
+        return functional.embedding(self.place, values.flatten(0, 1))
+
+    def at_end(self, values: Tensor, maps: Tensor | None = None) -> Tensor:
+        """(S, rows, ...) at the last position, through ``maps`` (S, ..., ...)."""
+        stack, _, length = self.shape
+        if self.place is None:
+            own = values.reshape(*self.shape, -1)[:, :, -1]
+            return own if maps is None else torch.bmm(own, maps)
+        ends = values.reshape(stack, length, -1, values.shape[-1])[:, -1]
+        ends = ends if maps is None else torch.bmm(ends, maps)
+        networks = torch.arange(stack, device=values.device)[:, None]
+        size = values.shape[1] // length
+        token = self.place[:, :, -1] - (networks * length + length - 1) * size
+        return functional.embedding(token + networks * size, ends.flatten(0, 1))
 
 
 def _block_names(spec: TransformerSpec) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def yoked_runs(conditions: Sequence[Condition], spec: CurriculumSpec, seed: int)
 
 
 def yoked(spec: CurriculumSpec, runs: xr.Dataset, replicates: int, seed: int, block: int) -> xr.Dataset:
-    """Networks on the mixtures that ``runs`` (replicate, look, ...) of an adaptive schedule realised, one on."""
+    """Networks on the mixtures that ``runs`` (replicate, look, ...) of ``spec`` realised, one on, and on their rows."""
     recorded = runs.mixture.transpose("look", "replicate", "operation")
     control = Recorded(recorded.look.values, recorded.values).yoked()
     conditions = [
@@ -135,7 +135,7 @@ def schedule_comparison(
             trainings[name] = _runs(specs[name], replicates, seed, block, name)
     if YOKED in schedules:
         specs[YOKED] = specs["gate"]
-        trainings[YOKED] = yoked(spec, trainings["gate"], replicates, seed, block)
+        trainings[YOKED] = yoked(specs["gate"], trainings["gate"], replicates, seed, block)
     for strength in consolidations:
         name = f"consolidated {strength:g}"
         specs[name] = scheduled(CONSOLIDATED, spec).changed(consolidation=strength)

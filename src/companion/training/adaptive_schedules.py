@@ -1,31 +1,50 @@
 """Curricula that watch the training: by loss, by learning progress, by competence.
 
-They are told losses and accuracies on training rows every so often, of each network apart, and mix for each apart.
+They are told losses and accuracies every so often, of each network apart, on rows that it may not be training on
+(`CurriculumSpec.held_share`), and mix for each apart.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from companion.training.schedules import (
-    Floats,
-    State,
-    check_order,
-    check_share,
-    normalised_exponential,
-    stage_weights,
-)
+from companion.training.mixtures import normalised_exponential, stage_weights
+from companion.training.schedule_checks import check_count, check_order, check_share
+from companion.training.schedules import Floats, State
+
+
+class _Adaptive:
+    """A schedule that is told how the training goes, and has no stages."""
+
+    @property
+    def staged(self) -> bool:
+        return False
+
+    def switches(self, steps: int) -> tuple[int, ...]:
+        return ()
+
+    def jumps(self, step: int, steps: int, state: State) -> NDArray[np.bool_]:
+        return np.zeros(1, dtype=bool)
 
 
 @dataclass(frozen=True)
-class ByLoss:
-    """w_i ~ exp(η L_i): towards what is still hard (η > 0), refreshed whenever losses are observed."""
+class ByLoss(_Adaptive):
+    """w_i ~ exp(η L_i): towards what is still hard (η > 0), refreshed whenever losses are observed.
+
+    Raises ValueError for no operations and a ``focus`` η that is not finite.
+    """
 
     operations: int
     focus: float = 1.0
 
-    def switches(self, steps: int) -> tuple[int, ...]:
-        return ()
+    def __post_init__(self) -> None:
+        check_count("operations", self.operations)
+        if not np.isfinite(self.focus):
+            raise ValueError(f"focus: {self.focus} given; allowed: a finite number")
+
+    def used(self) -> NDArray[np.bool_]:
+        return np.ones(self.operations, dtype=bool)
 
     def start(self, networks: int) -> State:
         return {"losses": np.zeros((networks, self.operations))}
@@ -38,18 +57,22 @@ class ByLoss:
 
 
 @dataclass(frozen=True)
-class ByProgress:
-    """w_i ~ ε + |L_i(t) - L_i(t - Δ)|: towards what is being learned, Δ the time between two looks."""
+class ByProgress(_Adaptive):
+    """w_i ~ ε + |L_i(t) - L_i(t - Δ)|: towards what is being learned, Δ the time between two looks.
+
+    Raises ValueError for no operations and a ``floor`` ε that is not positive.
+    """
 
     operations: int
     floor: float = 0.05
 
     def __post_init__(self) -> None:
-        if self.floor <= 0:
+        check_count("operations", self.operations)
+        if not 0 < self.floor < np.inf:
             raise ValueError(f"floor: {self.floor} given; allowed: a positive number")
 
-    def switches(self, steps: int) -> tuple[int, ...]:
-        return ()
+    def used(self) -> NDArray[np.bool_]:
+        return np.ones(self.operations, dtype=bool)
 
     def start(self, networks: int) -> State:
         empty = np.full((networks, self.operations), np.nan)
@@ -64,7 +87,7 @@ class ByProgress:
 
 
 @dataclass(frozen=True)
-class Gate:
+class Gate(_Adaptive):
     """Stages in ``order``; a network goes on once ``looks`` looks in a row find its accuracy above ``threshold``.
 
     The steps at which it went on are in the state, ``advanced`` (networks, stages), NaN where it has not.
@@ -87,8 +110,16 @@ class Gate:
     def operations(self) -> int:
         return len(self.order)
 
-    def switches(self, steps: int) -> tuple[int, ...]:
-        return ()
+    @property
+    def staged(self) -> bool:
+        return len(self.order) > 1
+
+    def jumps(self, step: int, steps: int, state: State) -> NDArray[np.bool_]:
+        # Past the last stage there is nowhere to go.
+        return (state["advanced"][:, :-1] == step).any(axis=1)
+
+    def used(self) -> NDArray[np.bool_]:
+        return np.ones(self.operations, dtype=bool)
 
     def start(self, networks: int) -> State:
         stages = np.full((networks, len(self.order)), np.nan)

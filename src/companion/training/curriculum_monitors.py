@@ -3,7 +3,7 @@
 A monitor looks after the steps that it was given, and records along a dim of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,8 +15,7 @@ from companion.analysis.fourier_structure import additive_power, multiplicative_
 from companion.datasets.operation_splits import Split, mirror_seen
 from companion.datasets.operations import TaskSet
 from companion.training.curriculum_recipe import Snapshot
-
-Record = Mapping[str, tuple[tuple[str, ...], NDArray]]
+from companion.training.curriculum_records import Record
 
 # Rows of the table that go through the networks at once.
 _BLOCK = 4096
@@ -37,12 +36,13 @@ def metric_steps(
 
 
 class AccuracyMonitor:
-    """Accuracies and losses of each operation on its training rows and on the others.
+    """Accuracies and losses of each operation on the rows that are trained on and on test rows.
 
     ``train_accuracy`` and ``train_loss`` are on the labels that were taught, ``test_accuracy`` and ``test_loss`` on the
     true ones; ``seen_accuracy`` and ``unseen_accuracy`` split the test rows by whether (b, a) was trained on. Where
     labels are corrupted, ``clean_accuracy`` is on the other training rows, ``wrong_accuracy`` the share of corrupted
-    rows answered as taught, ``corrected_accuracy`` that answered truly. NaN where an operation has no such rows.
+    rows answered as taught, ``corrected_accuracy`` that answered truly. NaN where an operation has no such rows. Rows
+    that are held for the schedule (``Split.held``) are in none of them.
     """
 
     dim = "step"
@@ -50,18 +50,20 @@ class AccuracyMonitor:
     def __init__(self, tasks: TaskSet, splits: Sequence[Split], steps: Sequence[int]):
         self.steps, self.tokens = tuple(steps), torch.from_numpy(tasks.tokens)
         labels = np.stack([split.labels for split in splits])
-        train = np.stack([split.train for split in splits])
-        wrong = np.stack([split.corrupted for split in splits])
+        train = np.stack([split.trained for split in splits])
+        test = np.stack([~split.train for split in splits])
+        wrong = np.stack([split.corrupted & ~split.held for split in splits])
         seen = np.stack([mirror_seen(tasks, split) for split in splits])
         self.taught, self.true = torch.from_numpy(labels), torch.from_numpy(tasks.answers)
-        self.members = tasks.operation == np.arange(len(tasks.operations))[:, None]
+        self._starts = [tasks.rows(name).start for name in tasks.operations]
+        self._as_taught = bool((labels == tasks.answers).all())
         self.shares = {
             "train_accuracy": ("taught", train),
             "train_loss": ("taught_loss", train),
-            "test_accuracy": ("true", ~train),
-            "test_loss": ("true_loss", ~train),
-            "seen_accuracy": ("true", ~train & seen),
-            "unseen_accuracy": ("true", ~train & ~seen),
+            "test_accuracy": ("true", test),
+            "test_loss": ("true_loss", test),
+            "seen_accuracy": ("true", test & seen),
+            "unseen_accuracy": ("true", test & ~seen),
         }
         if wrong.any():
             self.shares |= {
@@ -69,11 +71,12 @@ class AccuracyMonitor:
                 "wrong_accuracy": ("taught", wrong),
                 "corrected_accuracy": ("true", wrong),
             }
+        self._counts = {name: self._sums(mask) for name, (_, mask) in self.shares.items()}
 
     def __call__(self, snapshot: Snapshot) -> Record:
         values = self._values(snapshot)
         return {
-            name: (("operation",), self._means(values[kind], mask))
+            name: (("operation",), self._means(values[kind] * mask, self._counts[name]))
             for name, (kind, mask) in self.shares.items()
         }
 
@@ -81,21 +84,24 @@ class AccuracyMonitor:
         """Whether each row is answered as taught and truly, and its cross-entropies, all (S, rows)."""
         parts: dict[str, list[Tensor]] = {}
         for logits, rows in row_blocks(snapshot, self.tokens):
-            answer = logits.argmax(dim=2)
-            targets = {
-                "taught": self.taught[:, rows].to(logits.device),
-                "true": self.true[rows].to(logits.device).expand(len(logits), -1),
-            }
+            answer, scores = logits.argmax(dim=2), torch.log_softmax(logits, dim=2)
+            targets = {"true": self.true[rows].to(logits.device).expand(len(logits), -1)}
+            if not self._as_taught:
+                targets["taught"] = self.taught[:, rows].to(logits.device)
             for name, target in targets.items():
-                entropy = functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
+                entropy = -scores.gather(2, target[..., None])[..., 0]
                 parts.setdefault(name, []).append((answer == target).double())
-                parts.setdefault(f"{name}_loss", []).append(entropy.view(target.shape).double())
-        return {name: torch.cat(found, dim=1).cpu().numpy() for name, found in parts.items()}
+                parts.setdefault(f"{name}_loss", []).append(entropy.double())
+        found = {name: torch.cat(each, dim=1).cpu().numpy() for name, each in parts.items()}
+        # Where no label is wrong, what is taught is true.
+        return {"taught": found["true"], "taught_loss": found["true_loss"], **found}
 
-    def _means(self, values: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-        counts = (mask[:, None] & self.members).sum(axis=2)
-        totals = np.einsum("sr,sr,kr->sk", values, mask.astype(float), self.members.astype(float))
-        return np.divide(totals, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+    def _sums(self, values: NDArray) -> NDArray[np.float64]:
+        """Sums of ``values`` (S, rows) over the rows of each operation, (S, operations)."""
+        return np.add.reduceat(values, self._starts, axis=1, dtype=np.float64)
+
+    def _means(self, values: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.divide(self._sums(values), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
 
 
 class PredictionMonitor:

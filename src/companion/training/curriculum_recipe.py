@@ -27,9 +27,10 @@ class NetworkRun:
 class CurriculumRecipe:
     """How a stack is trained: ``steps`` steps on rows of operations that are mixed by ``schedule``.
 
-    ``look_every`` steps an adaptive schedule is told losses and accuracies on training rows. At each switch of the
-    schedule ``consolidation`` γ anchors the weights, (γ/2) |θ - θ_switch|² (arXiv:2106.08068), and ``reset_moments``
-    starts the optimiser anew. Raises ValueError, naming the field.
+    ``look_every`` steps an adaptive schedule is told losses and accuracies. Whenever a network jumps to another stage
+    of the schedule, ``consolidation`` γ anchors its weights, (γ/2) |θ - θ_switch|² (arXiv:2106.08068), and
+    ``reset_moments`` starts its optimiser anew. Raises ValueError, naming the field, and where these two have no stages
+    to act on.
     """
 
     network: TransformerSpec
@@ -46,6 +47,16 @@ class CurriculumRecipe:
             value = getattr(self, name)
             if not value >= least:
                 raise ValueError(f"{name}: {value} given; allowed: a number >= {least}")
+        check_stages(self.schedule, self.consolidation, self.reset_moments)
+
+
+def check_stages(schedule: Schedule, consolidation: float, reset_moments: bool) -> None:
+    """Raises ValueError for consolidation or moments to be reset under a schedule that never jumps."""
+    if (consolidation or reset_moments) and not schedule.staged:
+        raise ValueError(
+            f"consolidation, reset_moments: {consolidation:g}, {reset_moments} given with the schedule "
+            f"{type(schedule).__name__}, which has no stages; allowed: 0, False, or a schedule with stages"
+        )
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,17 @@
 """Curricula as plain data: tasks, network, optimiser, schedule and grid; what stored studies are keyed by."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from companion.compute.devices import Precision
 from companion.datasets.modular_operations import modular_tasks
-from companion.datasets.operation_splits import Split, SplitKind, split_tasks
+from companion.datasets.operation_splits import Split, SplitKind, hold_slice, split_tasks
 from companion.datasets.operations import NumberTokens, TaskSet
 from companion.models.transformer import Norm, TransformerSpec
 from companion.training.adaptive_schedules import ByLoss, ByProgress, Gate
+from companion.training.curriculum_recipe import check_stages
 from companion.training.schedules import Annealed, Blocked, Cooling, Schedule, Static
 from companion.training.stacked_adam import AdamSettings
 
@@ -36,6 +37,10 @@ class TaskSpec(BaseModel):
         """The tables; shuffles are drawn under ``root``."""
         return modular_tasks(self.operations, self.prime, vocabulary=self.vocabulary, seed=root)
 
+    def untrained(self, tasks: TaskSet) -> list[int]:
+        """Which operations are held out."""
+        return [place for place, name in enumerate(tasks.operations) if name in self.held_out]
+
     def drawn(self, tasks: TaskSet, root: int, replicate: int) -> Split:
         """The rows that replicate ``replicate`` trains on."""
         shares = self.fractions[0] if len(self.fractions) == 1 else self.fractions
@@ -57,7 +62,7 @@ class ScheduleSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["static", "blocked", "annealed", "cooling", "loss", "progress", "gate"] = "static"
-    weights: tuple[float, ...] = ()  # static; even where it is empty
+    weights: tuple[float, ...] = ()  # static; even over the operations that are trained where it is empty
     order: tuple[int, ...] = ()  # blocked, gate; as listed where it is empty
     ends: tuple[float, ...] = ()
     replay: float = 0.0
@@ -71,10 +76,19 @@ class ScheduleSpec(BaseModel):
     threshold: float = 0.9  # gate
     looks: int = 2
 
-    def build(self, operations: int) -> Schedule:
-        """The schedule over so many operations; raises ValueError where it is one over another number."""
+    @property
+    def adapts(self) -> bool:
+        """Whether it is told how the training goes."""
+        return self.kind in ("loss", "progress", "gate")
+
+    def build(self, operations: int, untrained: Collection[int] = ()) -> Schedule:
+        """The schedule over so many operations, of which some are ``untrained``.
+
+        Raises ValueError where it is one over another number, or gives weight to an untrained one.
+        """
         order = self.order or tuple(range(operations))
-        even = tuple(1.0 / operations for _ in range(operations))
+        trained = operations - len(untrained)
+        even = tuple(0.0 if each in untrained else 1.0 / trained for each in range(operations))
         made: dict[str, Any] = {
             "static": lambda: Static(self.weights or even),
             "blocked": lambda: Blocked(order, self.replay, self.ends),
@@ -91,15 +105,27 @@ class ScheduleSpec(BaseModel):
             raise ValueError(
                 f"schedule: one of {schedule.operations} operations given; allowed: one of {operations}"
             )
+        check_untrained(schedule, untrained)
         return schedule
+
+
+def check_untrained(schedule: Schedule, untrained: Collection[int]) -> None:
+    """Raises ValueError where ``schedule`` ever gives weight to an operation that has no training rows."""
+    asked = sorted(each for each in untrained if schedule.used()[each])
+    if asked:
+        raise ValueError(
+            f"schedule: weight above 0 given to operation {', '.join(map(str, asked))}, which is held_out; allowed: "
+            "weight on trained operations only"
+        )
 
 
 class CurriculumSpec(BaseModel):
     """A training of small transformers on several operations; defaults are the nano network of a laptop.
 
-    ``batch`` rows a step, 0 for all. Accuracies are recorded every ``every`` steps and on a logarithmic grid of
-    ``logarithmic`` points; weights at ``checkpoints`` logarithmic and ``linear_checkpoints`` evenly spaced steps;
-    right answers row by row at ``moments``. Raises ValueError (pydantic's), naming the field.
+    ``batch`` rows a step, 0 for all. Where the schedule adapts, ``held_share`` of each operation's training rows is
+    kept from training, and the schedule is judged on it. Accuracies are recorded every ``every`` steps and on a
+    logarithmic grid of ``logarithmic`` points; weights at ``checkpoints`` logarithmic and ``linear_checkpoints`` evenly
+    spaced steps; right answers row by row at ``moments``. Raises ValueError (pydantic's), naming the field.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -121,6 +147,7 @@ class CurriculumSpec(BaseModel):
     decay_share: float = 0.3
     clip: float = 0.0
     look_every: int = Field(default=25, ge=1)
+    held_share: float = Field(default=0.1, gt=0, lt=1)
     consolidation: float = Field(default=0.0, ge=0)
     reset_moments: bool = False
     precision: Precision = "float32"
@@ -133,13 +160,26 @@ class CurriculumSpec(BaseModel):
     @model_validator(mode="after")
     def _can_be_run(self) -> "CurriculumSpec":
         tasks = self.tasks.tasks(0)
-        self.tasks.drawn(tasks, 0, 0)
+        self.split(tasks, 0, 0)
         self.network(tasks)
         _ = self.adam
-        self.schedule.build(len(tasks.operations))
+        check_stages(self.built_schedule(tasks), self.consolidation, self.reset_moments)
         if any(not 0 <= moment <= self.steps for moment in self.moments):
             raise ValueError(f"moments: {self.moments} given; allowed: steps from 0 to {self.steps}")
         return self
+
+    def split(self, tasks: TaskSet, root: int, replicate: int, hold: bool = False) -> Split:
+        """The rows of replicate ``replicate``: with a slice held where the schedule adapts, or to ``hold``."""
+        split = self.tasks.drawn(tasks, root, replicate)
+        if not (hold or self.schedule.adapts):
+            return split
+        return hold_slice(
+            tasks, split, self.held_share, kind=self.tasks.split, seed=root, replicate=replicate
+        )
+
+    def built_schedule(self, tasks: TaskSet) -> Schedule:
+        """The schedule over the operations of these tasks; those held out have no weight."""
+        return self.schedule.build(len(tasks.operations), self.tasks.untrained(tasks))
 
     def network(self, tasks: TaskSet) -> TransformerSpec:
         """The network that reads these tasks."""

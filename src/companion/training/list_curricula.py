@@ -112,12 +112,15 @@ def train_lists(
     variations: Sequence[Mapping[str, Any]] = (),
     device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Path | None = None,
+    graph: bool | None = None,
+    compile: bool = False,
 ) -> xr.Dataset:
     """Train one network for each of ``seeds`` (replicates under ``root``), all of them as one stack.
 
     ``variations`` holds for each network the fields that it has of its own (``ListSpec.own_fields``). Networks of one
     seed see the same expressions of an operation in the same steps, whatever else they learn. ``accuracy`` (run, step,
-    part, operation, depth), and the attribute ``weight_count``. Raises ValueError for variations that do not fit.
+    part, operation, depth), and the attribute ``weight_count``. ``graph`` and ``compile`` as for `train_stack`. Raises
+    ValueError for variations that do not fit.
     """
     if variations and len(variations) != len(seeds):
         raise ValueError(f"variations: {len(variations)} given; allowed: one for each of {len(seeds)} seeds")
@@ -142,6 +145,8 @@ def train_lists(
         device=device,
         folder=folder,
         label=f"transformers, {' + '.join(spec.operations)}",
+        graph=graph,
+        compile=compile,
     )
     return (
         found[["accuracy", "stopped_at"]]

@@ -38,7 +38,7 @@ class Source(Protocol):
         ...
 
     def sample(self) -> Rows:
-        """Training rows that an adaptive schedule is judged on, each operation with total weight 1."""
+        """Rows that an adaptive schedule is judged on, each operation with total weight 1."""
         ...
 
 
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
 class TrainingRows:
     """What one network trains on: ``rows`` (n,), indices into a table, their ``operation`` (n,) and probabilities.
 
-    ``weights`` (n,) are relative within an operation. Raises ValueError for an operation without rows.
+    ``weights`` (n,) are relative within an operation. An operation may have no rows as long as none are asked for.
     """
 
     rows: Whole
@@ -62,14 +62,19 @@ class TrainingRows:
     weights: Floats
 
     def law(self, operation: int) -> tuple[Whole, Floats]:
-        """Rows of an operation, and their cumulative probabilities."""
+        """Rows of an operation, and their cumulative probabilities; raises ValueError where there are none."""
         own = self.operation == operation
         if not own.any():
-            raise ValueError(
-                f"training rows: none of operation {operation} given; allowed: at least one of each"
-            )
+            raise _no_rows(operation)
         weights = np.cumsum(self.weights[own])
         return self.rows[own], weights / weights[-1]
+
+
+def _no_rows(operation: int) -> ValueError:
+    return ValueError(
+        f"training rows: none of operation {operation} given, whose weight is above 0; allowed: at least one, "
+        "or weight 0"
+    )
 
 
 class SampledBatches:
@@ -79,26 +84,30 @@ class SampledBatches:
         if size < 1:
             raise ValueError(f"batch: {size} given; allowed: a whole number >= 1")
         self.given, self.names, self.operations, self.size = list(given), list(names), operations, size
-        self.laws = [[own.law(operation) for operation in range(operations)] for own in given]
+        self._laws: dict[tuple[int, int], tuple[Whole, Floats]] = {}
         self._streams: dict[tuple[int, int], tuple[int, Whole]] = {}
         self._choices: tuple[int, Floats] | None = None
+        self._weight = np.full((len(self.given), size), 1.0 / size, dtype=np.float32)
 
     def draw(self, step: int, mixture: Floats, exposure: Whole) -> Batch:
-        """The batch of ``step`` at weights (S or 1, operations), given the rows shown so far, (S, operations)."""
+        """The batch of ``step`` at weights (S or 1, operations), given the rows shown so far, (S, operations).
+
+        Raises ValueError where a row is of an operation without any.
+        """
         networks = len(self.given)
         limits = np.broadcast_to(np.cumsum(mixture, axis=1), (networks, self.operations))
-        uniform = self._uniform(step)
-        operation = (uniform[..., None] >= limits[:, None, :-1]).sum(axis=2)
-        shown = operation[..., None] == np.arange(self.operations)
-        rank = np.take_along_axis(np.cumsum(shown, axis=1), operation[..., None], axis=2)[..., 0] - 1
-        position = np.take_along_axis(exposure, operation, axis=1) + rank
+        operation = (self._uniform(step)[..., None] >= limits[:, None, :-1]).sum(axis=2)
+        # Weights may sum to a little less than 1: what is left over belongs to the last operation that has any.
+        last = self.operations - 1 - (mixture[:, ::-1] > 0).argmax(axis=1)
+        operation = np.minimum(operation, last[:, None])
         rows = np.empty((networks, self.size), dtype=np.int64)
-        for network in range(networks):
-            for each in np.unique(operation[network]):
-                own = operation[network] == each
-                rows[network, own] = self._rows(network, int(each), position[network, own])
-        weight = np.full(rows.shape, 1.0 / self.size, dtype=np.float32)
-        return Batch(rows, operation, weight)
+        for each in range(self.operations):
+            own = operation == each
+            for network, count in enumerate(np.count_nonzero(own, axis=1).tolist()):
+                if count:
+                    first = int(exposure[network, each])
+                    rows[network, own[network]] = self._rows(network, each, first, count)
+        return Batch(rows, operation, self._weight)
 
     def _uniform(self, step: int) -> Floats:
         chunk, place = divmod(step, _CHOICES)
@@ -107,19 +116,20 @@ class SampledBatches:
             self._choices = chunk, np.stack(drawn, axis=1)
         return self._choices[1][place]
 
-    def _rows(self, network: int, operation: int, position: Whole) -> Whole:
-        """Rows at these positions, rising and close together, of a network's stream of an operation."""
-        chunks = position // _STREAM
-        found = np.empty(len(position), dtype=np.int64)
-        for chunk in np.unique(chunks):
-            own = chunks == chunk
-            found[own] = self._stream(network, operation, int(chunk))[position[own] % _STREAM]
-        return found
+    def _rows(self, network: int, operation: int, first: int, count: int) -> Whole:
+        """Rows ``first`` to ``first + count`` of a network's stream of an operation."""
+        chunks = range(first // _STREAM, (first + count - 1) // _STREAM + 1)
+        parts = [self._stream(network, operation, chunk) for chunk in chunks]
+        stream = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        place = first - chunks[0] * _STREAM
+        return stream[place : place + count]
 
     def _stream(self, network: int, operation: int, chunk: int) -> Whole:
         known = self._streams.get((network, operation))
         if known is None or known[0] != chunk:
-            rows, law = self.laws[network][operation]
+            if (network, operation) not in self._laws:
+                self._laws[network, operation] = self.given[network].law(operation)
+            rows, law = self._laws[network, operation]
             uniform = self.names[network].numpy("rows", operation, chunk).random(_STREAM)
             known = chunk, rows[np.searchsorted(law, uniform, side="right")]
             self._streams[network, operation] = known
@@ -134,16 +144,19 @@ class FullBatches:
         self.rows = np.zeros((len(given), most), dtype=np.int64)
         self.operation = np.zeros((len(given), most), dtype=np.int64)
         self.within = np.zeros((len(given), most), dtype=np.float64)
+        self.empty = np.zeros((len(given), operations), dtype=bool)
         for network, own in enumerate(given):
             count = len(own.rows)
             self.rows[network, :count], self.operation[network, :count] = own.rows, own.operation
             totals = np.bincount(own.operation, own.weights, minlength=operations)
-            if (totals == 0).any():
-                own.law(int(np.argmin(totals)))
+            self.empty[network] = totals == 0
             self.within[network, :count] = own.weights / totals[own.operation]
 
     def draw(self, step: int, mixture: Floats, exposure: Whole) -> Batch:
-        """All rows, those of operation i with total weight w_i."""
+        """All rows, those of operation i with total weight w_i; raises ValueError where it is above 0 without rows."""
+        lacking = (self.empty & (mixture > 0)).any(axis=0)
+        if lacking.any():
+            raise _no_rows(int(np.argmax(lacking)))
         weights = np.broadcast_to(mixture, (len(self.rows), mixture.shape[1]))
         share = np.take_along_axis(weights, self.operation, axis=1) * self.within
         return Batch(self.rows, self.operation, share.astype(np.float32))
@@ -152,7 +165,8 @@ class FullBatches:
 class TableSource:
     """Rows of one table of ``tokens`` (rows, T) that networks share, each with labels of its own, (S, rows).
 
-    ``batch`` rows a step, or all of a network's training rows where it is 0.
+    ``batch`` rows a step, or all of a network's training rows where it is 0. Adaptive schedules are judged on the rows
+    ``judged``, on all training rows where they are not given.
     """
 
     def __init__(
@@ -163,17 +177,30 @@ class TableSource:
         names: Sequence[RunName],
         operations: int,
         batch: int,
+        judged: Sequence[TrainingRows] | None = None,
     ):
-        self.tokens, self.labels = tokens, labels
-        self.everything = FullBatches(given, operations)
-        self.batches = SampledBatches(given, names, operations, batch) if batch else self.everything
-        self.operations = operations
+        self.tokens, self.labels, self.operations = tokens, labels, operations
+        self.batches = (
+            SampledBatches(given, names, operations, batch) if batch else FullBatches(given, operations)
+        )
+        self._judged = FullBatches(given if judged is None else judged, operations)
+        self._same: tuple[Floats, Rows] | None = None
 
     def draw(self, step: int, mixture: Floats, exposure: Whole) -> Rows:
-        return self._rows(self.batches.draw(step, mixture, exposure))
+        if isinstance(self.batches, SampledBatches):
+            return self._rows(self.batches.draw(step, mixture, exposure))
+        # All rows again: the same arrays, unless their weights have changed.
+        if self._same is None or not np.array_equal(self._same[0], mixture):
+            rows = self._rows(self.batches.draw(step, mixture, exposure))
+            if self._same is not None:
+                rows = self._same[1]._replace(weight=rows.weight)
+            self._same = mixture, rows
+        return self._same[1]
 
     def sample(self) -> Rows:
-        return self._rows(self.everything.draw(0, np.ones((1, self.operations)), np.empty((0, 0), np.int64)))
+        """The rows ``judged``, each operation that has any with total weight 1."""
+        even = (~self._judged.empty).astype(np.float64)
+        return self._rows(self._judged.draw(0, even, np.empty((0, 0), np.int64)))
 
     def _rows(self, batch: Batch) -> Rows:
         labels = np.take_along_axis(self.labels, batch.rows, axis=1)

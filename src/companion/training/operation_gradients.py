@@ -48,8 +48,9 @@ def operation_views(
         raise ValueError(
             f"weights: shape {weights.shape} given; allowed: {(len(seeds), stack.spec.weight_count)}"
         )
-    splits = [spec.tasks.drawn(tasks, root, seed) for seed in seeds]
-    train = np.stack([split.train for split in splits])
+    splits = [spec.split(tasks, root, seed) for seed in seeds]
+    train = np.stack([split.trained for split in splits])
+    test = np.stack([~split.train for split in splits])
     labels = np.where(train, np.stack([split.labels for split in splits]), tasks.answers)
     where = torch_device(device)
     given = torch.from_numpy(np.array(weights, dtype=np.float32)).to(where)
@@ -59,7 +60,7 @@ def operation_views(
         for place, name in enumerate(tasks.operations):
             rows = tasks.rows(name)
             tokens, target = torch.from_numpy(tasks.tokens[rows]), torch.from_numpy(labels[:, rows])
-            for kind, mask in enumerate((train[:, rows], ~train[:, rows])):
+            for kind, mask in enumerate((train[:, rows], test[:, rows])):
                 shares = mask / mask.sum(axis=1, keepdims=True)
                 gradients[:, kind, place] = _gradient(stack, given, tokens, target, shares)
             features.append(_features(stack, given, tokens))

@@ -77,13 +77,15 @@ def train_parity(
     variations: Sequence[Mapping[str, Any]] = (),
     device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Path | None = None,
+    graph: bool | None = None,
+    compile: bool = False,
 ) -> xr.Dataset:
     """Train one network for each of ``seeds`` (replicates under ``root``), all of them as one stack.
 
     ``variations`` holds for each network the fields that it has of its own (``ParitySpec.own_fields``). Networks of one
     seed share start, hidden positions and the numbers that rows are made of, whatever their bias. By ``run`` and
-    ``step``: ``test_accuracy`` and ``test_loss`` on fixed rows of uniform bits. Raises ValueError for variations that
-    do not fit.
+    ``step``: ``test_accuracy`` and ``test_loss`` on fixed rows of uniform bits. ``graph`` and ``compile`` as for
+    `train_stack`. Raises ValueError for variations that do not fit.
     """
     if variations and len(variations) != len(seeds):
         raise ValueError(f"variations: {len(variations)} given; allowed: one for each of {len(seeds)} seeds")
@@ -113,6 +115,8 @@ def train_parity(
         device=device,
         folder=folder,
         label=f"transformers, {spec.task}",
+        graph=graph,
+        compile=compile,
     )
     kept = found[["test_accuracy", "test_loss", "stopped_at"]]
     return kept.assign_coords(replicate=("run", list(seeds)))

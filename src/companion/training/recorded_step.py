@@ -1,7 +1,7 @@
 """A training step that is recorded once as a CUDA graph and replayed: it then costs its arithmetic, not its launches.
 
 The step must be a function of tensors alone: all that differs from one call to the next comes in as a tensor, and all
-that lasts is changed in place. On a CPU it is called as it is.
+that lasts is changed in place. On a CPU it is called as it is, and where it cannot be recorded too, which is said.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
+
+from companion.session import events
 
 # A recorded step needs a warm allocator and chosen kernels: torch asks for a few steps beforehand.
 _WARM_STEPS = 3
@@ -22,11 +24,12 @@ class RecordedStep(Generic[Found]):
 
     def __init__(self, move: Callable[..., Found]):
         self.move = move
+        self._refused = False
         self.forget()
 
     def __call__(self, *given: Tensor) -> Found:
         """Take the step on ``given``; other tensors in number or shape than before are recorded anew."""
-        if not given[0].is_cuda:
+        if self._refused or not given[0].is_cuda:
             return self.move(*given)
         shapes = [value.shape for value in given]
         if shapes != self._shapes:
@@ -36,7 +39,15 @@ class RecordedStep(Generic[Found]):
             self._seen += 1
             return self._aside(given)
         if self._graph is None:
-            self._graph = self._recorded(given)
+            try:
+                self._graph = self._recorded(given)
+            except RuntimeError as problem:
+                self.forget()
+                self._refused = True
+                events.tell(
+                    f"a training step could not be recorded, it is taken launch by launch ({problem})"
+                )
+                return self.move(*given)
         for place, value in zip(self._inputs, given, strict=True):
             place.copy_(value)
         self._graph.replay()

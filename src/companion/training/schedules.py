@@ -4,12 +4,14 @@ A schedule is a small frozen object. `mixture` gives the weights w(t), (networks
 adapt (`adaptive_schedules`) keep what they remember in plain arrays, which checkpoints hold.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from companion.training.mixtures import normalised_exponential, stage_weights
+from companion.training.schedule_checks import check_count, check_end, check_order, check_share, check_weights
 
 Floats = NDArray[np.float64]
 #: What an adaptive schedule remembers, by name, with one row for each network.
@@ -26,8 +28,21 @@ class Schedule(Protocol):
         """How many operations it mixes."""
         ...
 
+    @property
+    def staged(self) -> bool:
+        """Whether it has stages, from one of which networks jump to the next."""
+        ...
+
     def switches(self, steps: int) -> tuple[int, ...]:
         """Steps at which it jumps, known beforehand."""
+        ...
+
+    def jumps(self, step: int, steps: int, state: State) -> NDArray[np.bool_]:
+        """Which networks (networks,) jump to another stage at ``step``; one value where all do the same."""
+        ...
+
+    def used(self) -> NDArray[np.bool_]:
+        """Which operations (operations,) ever have a weight above 0."""
         ...
 
     def start(self, networks: int) -> State:
@@ -47,8 +62,15 @@ class Schedule(Protocol):
 class _Open:
     """A schedule that looks at nothing."""
 
+    @property
+    def staged(self) -> bool:
+        return False
+
     def switches(self, steps: int) -> tuple[int, ...]:
         return ()
+
+    def jumps(self, step: int, steps: int, state: State) -> NDArray[np.bool_]:
+        return np.array([step in self.switches(steps)])
 
     def start(self, networks: int) -> State:
         return {}
@@ -69,6 +91,9 @@ class Static(_Open):
     @property
     def operations(self) -> int:
         return len(self.weights)
+
+    def used(self) -> NDArray[np.bool_]:
+        return np.array(self.weights) > 0
 
     def mixture(self, step: int, steps: int, state: State) -> Floats:
         return np.array([self.weights])
@@ -100,12 +125,19 @@ class Blocked(_Open):
     def operations(self) -> int:
         return len(self.order)
 
+    @property
+    def staged(self) -> bool:
+        return len(self.order) > 1
+
     def _ends(self, steps: int) -> list[int]:
         shares = self.ends or [(stage + 1) / len(self.order) for stage in range(len(self.order))]
         return [round(share * steps) for share in shares]
 
     def switches(self, steps: int) -> tuple[int, ...]:
         return tuple(self._ends(steps)[:-1])
+
+    def used(self) -> NDArray[np.bool_]:
+        return np.ones(self.operations, dtype=bool)
 
     def mixture(self, step: int, steps: int, state: State) -> Floats:
         stage = min(int(np.searchsorted(self._ends(steps), step, side="right")), len(self.order) - 1)
@@ -114,7 +146,10 @@ class Blocked(_Open):
 
 @dataclass(frozen=True)
 class Annealed(_Open):
-    """From one operation to an even mixture: w(t) = (1 - s) e_first + s u, s = min(1, t / (until T))."""
+    """From one operation to an even mixture: w(t) = (1 - s) e_first + s u, s = min(1, t / (until T)).
+
+    Raises ValueError, naming the field.
+    """
 
     operations: int
     first: int = 0
@@ -122,11 +157,15 @@ class Annealed(_Open):
     towards: int | None = None  # another operation instead of the even mixture
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.until <= 1.0:
-            raise ValueError(f"until: {self.until} given; allowed: a share of the steps above 0, up to 1")
+        check_count("operations", self.operations)
+        check_end("until", self.until)
         for name, value in (("first", self.first), ("towards", self.towards)):
             if value is not None and not 0 <= value < self.operations:
                 raise ValueError(f"{name}: {value} given; allowed: 0 to {self.operations - 1}")
+
+    def used(self) -> NDArray[np.bool_]:
+        ends = range(self.operations) if self.towards is None else (self.first, self.towards)
+        return np.isin(np.arange(self.operations), [self.first, *ends])
 
     def mixture(self, step: int, steps: int, state: State) -> Floats:
         share = min(1.0, step / (self.until * steps))
@@ -138,15 +177,30 @@ class Annealed(_Open):
 
 @dataclass(frozen=True)
 class Cooling(_Open):
-    """w_i ~ exp(-β(t) c_i) over the difficulties c, β falling linearly from ``sharpness`` to 0 at ``until`` T."""
+    """w_i ~ exp(-β(t) c_i) over the difficulties c, β falling linearly from ``sharpness`` to 0 at ``until`` T.
+
+    Raises ValueError, naming the field.
+    """
 
     difficulty: tuple[float, ...]
     sharpness: float = 3.0
     until: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not self.difficulty or not np.isfinite(self.difficulty).all():
+            raise ValueError(
+                f"difficulty: {self.difficulty} given; allowed: a finite number for each operation"
+            )
+        if not 0.0 <= self.sharpness < np.inf:
+            raise ValueError(f"sharpness: {self.sharpness} given; allowed: 0 and finite positive numbers")
+        check_end("until", self.until)
+
     @property
     def operations(self) -> int:
         return len(self.difficulty)
+
+    def used(self) -> NDArray[np.bool_]:
+        return np.ones(self.operations, dtype=bool)
 
     def mixture(self, step: int, steps: int, state: State) -> Floats:
         beta = self.sharpness * max(0.0, 1.0 - step / (self.until * steps))
@@ -157,11 +211,29 @@ class Cooling(_Open):
 class Recorded(_Open):
     """The weights that another run realised, replayed: the yoked control of an adaptive schedule.
 
-    ``steps_seen`` (n,) are the steps from which each of ``realised`` (n, networks, operations) holds.
+    ``steps_seen`` (n,) are the steps from which each of ``realised`` (n, networks, operations) holds. Raises ValueError
+    for shapes that do not fit, steps that do not rise from 0, and weights that do not sum to 1.
     """
 
     steps_seen: NDArray[np.int64]
     realised: Floats
+
+    def __post_init__(self) -> None:
+        shapes = np.shape(self.steps_seen), np.shape(self.realised)
+        if len(shapes[1]) != 3 or shapes[0] != shapes[1][:1] or 0 in shapes[1]:
+            raise ValueError(
+                f"steps_seen, realised: shapes {shapes[0]}, {shapes[1]} given; allowed: (n,) and "
+                "(n, networks, operations), none of them 0"
+            )
+        if self.steps_seen[0] != 0 or (np.diff(self.steps_seen) <= 0).any():
+            raise ValueError(
+                f"steps_seen: {np.asarray(self.steps_seen).tolist()} given; allowed: steps that rise from 0"
+            )
+        if not ((self.realised >= 0).all() and np.allclose(self.realised.sum(axis=2), 1.0, atol=1e-6)):
+            raise ValueError("realised: other numbers given; allowed: weights >= 0 that sum to 1")
+
+    def used(self) -> NDArray[np.bool_]:
+        return np.logical_or.reduce(self.realised > 0, axis=(0, 1))
 
     @property
     def operations(self) -> int:
@@ -178,11 +250,20 @@ class Recorded(_Open):
 
 @dataclass(frozen=True)
 class PerNetwork(_Open):
-    """A schedule for each network of a stack, none of which adapts. Raises ValueError where one does."""
+    """A schedule for each network of a stack, none of which adapts.
+
+    Raises ValueError where one does, for none at all, and where they mix different numbers of operations.
+    """
 
     schedules: tuple[Schedule, ...]
 
     def __post_init__(self) -> None:
+        counts = sorted({schedule.operations for schedule in self.schedules})
+        if len(counts) != 1:
+            raise ValueError(
+                f"schedules: {len(self.schedules)} over {counts} operations given; allowed: at least one, all of "
+                "them over the same number"
+            )
         if any(schedule.start(1) for schedule in self.schedules):
             raise ValueError("schedules: one that adapts given; allowed: a stack of its own for it")
 
@@ -190,44 +271,18 @@ class PerNetwork(_Open):
     def operations(self) -> int:
         return self.schedules[0].operations
 
+    @property
+    def staged(self) -> bool:
+        return any(schedule.staged for schedule in self.schedules)
+
+    def jumps(self, step: int, steps: int, state: State) -> NDArray[np.bool_]:
+        return np.concatenate([schedule.jumps(step, steps, state) for schedule in self.schedules])
+
+    def used(self) -> NDArray[np.bool_]:
+        return np.logical_or.reduce([schedule.used() for schedule in self.schedules])
+
     def switches(self, steps: int) -> tuple[int, ...]:
         return tuple(sorted({switch for schedule in self.schedules for switch in schedule.switches(steps)}))
 
     def mixture(self, step: int, steps: int, state: State) -> Floats:
         return np.concatenate([schedule.mixture(step, steps, state) for schedule in self.schedules])
-
-
-def stage_weights(order: Sequence[int], stage: NDArray[np.int64], replay: float) -> Floats:
-    """(1 - ρ) on the operation of the stage, ρ shared by those before it; (networks, operations)."""
-    place = np.argsort(order)[None]
-    current = place == stage[:, None]
-    earlier = place < stage[:, None]
-    share = np.where(stage > 0, replay, 0.0)[:, None]
-    return (1.0 - share) * current + share * earlier / np.maximum(stage, 1)[:, None]
-
-
-def check_weights(name: str, weights: Sequence[float]) -> None:
-    """Raises ValueError, with the sum, for weights that are negative or do not sum to 1."""
-    total = float(np.sum(weights))
-    if len(weights) == 0 or min(weights) < 0 or abs(total - 1.0) > 1e-6:
-        raise ValueError(
-            f"{name}: {tuple(weights)} given (sum {total:g}); allowed: weights >= 0 that sum to 1"
-        )
-
-
-def check_order(order: Sequence[int]) -> None:
-    """Raises ValueError for anything but a permutation of 0 ... K - 1."""
-    if sorted(order) != list(range(len(order))) or not order:
-        raise ValueError(f"order: {tuple(order)} given; allowed: each of 0 to {len(order) - 1} once")
-
-
-def check_share(name: str, share: float) -> None:
-    """Raises ValueError for a share below 0 or not below 1."""
-    if not 0.0 <= share < 1.0:
-        raise ValueError(f"{name}: {share} given; allowed: a share from 0 to below 1")
-
-
-def normalised_exponential(scores: Floats) -> Floats:
-    """Rows exp(score) / sum, (networks, operations)."""
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
