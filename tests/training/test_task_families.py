@@ -77,7 +77,10 @@ def test_rows_of_a_pair_may_be_drawn_and_a_pair_held_out():
         ({"family": "composed"}, "pairs: none given"),
         ({"family": "composed", "pairs": (("add",),)}, "pairs"),
         ({"family": "composed", "pairs": (("add", "add"),), "prime": 131}, "triples: 0 given, 2248091 rows"),
-        ({"family": "permutation", "operations": ("product",), "vocabulary": "private"}, "vocabulary: private"),
+        (
+            {"family": "permutation", "operations": ("product",), "vocabulary": "private"},
+            "vocabulary: private",
+        ),
     ],
 )
 def test_fields_of_another_family_are_named(fields, named):

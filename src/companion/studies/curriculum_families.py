@@ -5,6 +5,7 @@ are. Is it worth some of the steps to learn the operations alone before (arXiv:2
 task without numbers; does the sign of a factor, which is easy, help beside it (arXiv:2505.18369)?
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ TREATMENTS: Final = (DIRECT, PRIMITIVES_FIRST)
 ALONE: Final = "alone"
 _PRODUCT: Final = "product"
 _DIGITS: Final = 4  # of the curves that are drawn
+_LOOKS: Final = 60  # evaluations that are evenly spaced
 
 
 @stored(device=True)
@@ -34,15 +36,17 @@ def composed_pairs(
     seed: int,
     *,
     block: int,
+    triples: int = 0,
     fraction: float = 0.8,
     primitive_fraction: float = 0.9,
     primitive_share: float = 0.2,
 ) -> xr.Dataset:
     """Networks of ``spec`` on all pairs of ``primitives`` but ``held_out``, directly and after the primitives alone.
 
-    ``spec`` gives prime, triples, network, batch and steps, which are the same in both; the share ``primitive_share``
-    of them goes to the primitives under "operations first". Every row of a held-out pair is new; ``fraction`` and
-    ``primitive_fraction`` of the tables of the other pairs and of the primitives are trained on.
+    ``spec`` gives prime, network, batch and steps, which are the same in both; the share ``primitive_share`` of them
+    goes to the primitives under "operations first". A pair's table has ``triples`` rows, all where that is 0. Every row
+    of a held-out pair is new; ``fraction`` and ``primitive_fraction`` of the tables of the other pairs and of the
+    primitives are trained on. Evaluations are evenly spaced, whatever ``spec.every`` says.
 
     Dims ``treatment``, ``replicate``, ``step``; means over operations. ``rows`` and ``pairs``: test accuracy on pairs
     that are trained on, and on those that are not; ``known``: on training rows of the former; ``alone``: on those of
@@ -63,9 +67,10 @@ def composed_pairs(
         "family": "composed",
         "operations": tuple(primitives),
         "pairs": (*met, *new),
+        "triples": triples,
         "fractions": (*[primitive_fraction] * first, *[fraction] * (len(met) + len(new))),
     }
-    own = spec.changed(tasks=tasks)
+    own = spec.changed(tasks=tasks, every=_spacing(spec))
     chances = own.tasks.tasks(seed).chance_level[last:]
     stages = [(0, first), (first, last)]
     weights = [_even(last + len(new), *stage) for stage in stages]
@@ -77,7 +82,7 @@ def composed_pairs(
     for name, schedule in schedules.items():
         label = f"transformers, compositions, {name}"
         runs = trained(own.changed(schedule=schedule), replicates, seed, block=block, label=label)
-        parts.append(_composed(_even_looks(runs, spec), first, last))
+        parts.append(_composed(_even_looks(runs, own), first, last))
     found = xr.concat(parts, dim="treatment", join="exact", coords="minimal", compat="equals")
     names = [composed_name(*pair) for pair in new]
     return found.assign(chance=("pair", list(chances))).assign_coords(
@@ -123,18 +128,17 @@ def permutation_products(
             "operations": names,
             "fractions": (fraction,),
         }
-        own = spec.changed(tasks=tasks, batch=len(names) * spec.batch)
+        own = spec.changed(tasks=tasks, batch=len(names) * spec.batch, every=_spacing(spec))
         label = f"transformers, {' + '.join(names)} of permutations"
-        runs = _even_looks(trained(own, replicates, seed, block=block, label=label), spec)
+        runs = _even_looks(trained(own, replicates, seed, block=block, label=label), own)
         parts.append(_products(runs))
     found = xr.concat(parts, dim="company", join="exact", coords="minimal", compat="equals")
-    size = len(spec.changed(tasks=tasks).tasks.tasks(seed).number_tokens[0])
     names = [ALONE, *(f"+ {companion}" for companion in companions)]
     return found.assign_coords(company=names).assign_attrs(
         root_seed=seed,
         steps=spec.steps,
         degree=spec.tasks.degree,
-        elements=size,
+        elements=math.factorial(spec.tasks.degree),
         fraction=fraction,
         batch=spec.batch,
     )
@@ -143,6 +147,11 @@ def permutation_products(
 def _even(operations: int, first: int, last: int) -> tuple[float, ...]:
     """Even weights of the operations from ``first`` up to ``last``."""
     return tuple(1.0 / (last - first) if first <= place < last else 0.0 for place in range(operations))
+
+
+def _spacing(spec: CurriculumSpec) -> int:
+    """Steps between two evaluations."""
+    return -(-spec.steps // _LOOKS)
 
 
 def _even_looks(runs: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:
