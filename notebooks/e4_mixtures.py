@@ -31,6 +31,7 @@ from companion.settings.types import Cluster, Count, Counts, Device, Fractions, 
 from companion.studies import curriculum_compatibility as compatibility_study
 from companion.studies import curriculum_families as family_study
 from companion.studies import curriculum_imbalance
+from companion.studies import curriculum_returns as return_study
 from companion.studies import curriculum_sharing as sharing_study
 from companion.studies import curriculum_transfer as transfer_study
 from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
@@ -64,6 +65,8 @@ source_steps: Count = 500  # steps on the first
 target_steps: Count = 800  # steps on the second
 transfer_replicates: Count = 2  # splits and starts
 transfer_block: Count = 2  # networks in a stack
+return_pair: Texts = ["add", "sub"]  # source and target, after which the source comes back
+return_replicates: Count = 4  # splits and starts, in one stack
 composed_operations: Texts = ["add", "sub", "left"]  # composed in pairs; left is the first operand
 composed_held_out: Count = 2  # pairs that are never met
 composed_prime: Count = 7  # modulus of the compositions
@@ -150,7 +153,10 @@ save("e4_f10_sharing", sharing_figures.sharing, shared)
 # %% tags=["e4_f6_transfer"]
 stages = (source_steps, target_steps, transfer_replicates)
 chain = transfer_study.transfer_matrix(transfer_operations, common, *stages, seed, block=transfer_block)
-save("e4_f6_transfer", transfer_figures.transfer, chain)
+pair = (return_pair, common, source_steps, target_steps, return_replicates, seed)
+returned = return_study.returning_source(*pair, block=return_replicates)
+both = transfer_figures.with_returns(chain, returned)
+save("e4_f6_transfer", transfer_figures.transfer, both, sources=[returned])
 
 # %% [markdown]
 # ## Two other families

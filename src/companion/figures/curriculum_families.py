@@ -23,15 +23,16 @@ _LEGEND: Final = 6
 @described(
     title="Compositions, and products of permutations",
     caption="Left: $(a\\,\\mathrm{op}_1\\,b)\\,\\mathrm{op}_2\\,c$ modulo a small prime for all pairs of a few "
-    "operations but some, directly (blue) and with a first share of the same number of steps on the operations alone "
-    "(red, up to the dotted line). (a) Accuracy on new rows of the pairs that are trained on: thin, seeds; thick, "
-    "their mean; dashed, mean on their training rows. (b) Accuracy at the end on new rows of those pairs and on each "
-    "pair that was never met, named $\\mathrm{op}_2(\\mathrm{op}_1)$: dots are seeds, wide marks their means; grey: always "
-    "giving the commonest answer. Right: products $g\\circ h$ in $S_n$ whose elements are opaque tokens, alone (black) "
-    "and beside an easy question about $g$ (colours), with as many rows of the product per step. (c) Accuracy on "
-    "products: test rows (solid; thin, seeds) and training rows (dashed, means). (d) First evaluation with 90 % of the "
-    "training rows (filled) and of the test rows (open) of each seed; triangles: not within these steps. Primes, "
-    "shares and steps are our settings.",
+    "operations but some, directly (blue) and with a first share of the same number of steps on the "
+    "operations alone (red, up to the dotted line). (a) Accuracy on new rows of the pairs that are "
+    "trained on: thin, seeds; thick, their mean; dashed, mean on their training rows. (b) Accuracy at "
+    "the end on new rows of those pairs and on each pair that was never met, named "
+    "$\\mathrm{op}_2(\\mathrm{op}_1)$: dots are seeds, wide marks their means; grey: always giving the "
+    "commonest answer. Right: products $g\\circ h$ in $S_n$ whose elements are opaque tokens, alone "
+    "(black) and beside an easy question about $g$ (colours), with as many rows of the product per "
+    "step. (c) Accuracy on products: test rows (solid; thin, seeds) and training rows (dashed, means). "
+    "(d) First evaluation with 90 % of the training rows (filled) and of the test rows (open) of each "
+    "seed; triangles: not within these steps. Primes, shares and steps are our settings.",
     equation=r"c\mapsto(a\;\mathrm{op}_1\;b)\;\mathrm{op}_2\;c,\qquad (g\circ h)(i)=g(h(i))",
 )
 def families(data: xr.Dataset) -> Figure:

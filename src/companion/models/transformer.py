@@ -141,7 +141,13 @@ class TransformerStack:
         """Residual stream (S, rows, width) at the last position, before the final norm."""
         return self._stream(self.named(weights), tokens)
 
-    def _stream(self, named: dict[str, Tensor], tokens: Tensor) -> Tensor:
+    def layer_features(self, weights: Tensor, tokens: Tensor) -> Tensor:
+        """Residual streams (layers, S, rows, width) at the last position after each block; the last is `features`."""
+        after: list[Tensor] = []
+        self._stream(self.named(weights), tokens, after)
+        return torch.stack(after)
+
+    def _stream(self, named: dict[str, Tensor], tokens: Tensor, after: list[Tensor] | None = None) -> Tensor:
         stack, _, length = tokens.shape
         spec = self.spec
         if length > spec.positions:
@@ -158,6 +164,8 @@ class TransformerStack:
             last = layer == spec.layers - 1
             weights = {name: named[f"block{layer}.{name}"] for name in _block_names(spec)}
             x = self._block(weights, x, hidden_keys, last)
+            if after is not None:
+                after.append(x[:, :, -1])
         return x[:, :, -1]
 
     def _block(self, w: dict[str, Tensor], x: Tensor, hidden_keys: Tensor | None, last: bool) -> Tensor:
