@@ -159,6 +159,9 @@ both = transfer_figures.with_returns(chain, returned)
 save("e4_f6_transfer", transfer_figures.transfer, both, sources=[returned])
 
 # %% [markdown]
+# A source that comes back is learned again in a fraction of its first time, though nothing of it was answered any more;
+# with Adam's moments started anew at the switches, half of the networks are not there within the stage.
+#
 # ## Two other families
 #
 # Compositions $(a\;\mathrm{op}_1\,b)\;\mathrm{op}_2\,c$: is a pair known that was never met, and are steps on the

@@ -49,7 +49,8 @@ def operation_sharing(
     ``embedding_cosine``, the same for the embedding alone; ``share`` (.., basis), power of the five strongest
     frequencies in the target's number embedding; ``probe`` (.., layer, read), accuracy of linear read-outs of the
     operands and of the answer from the target's stream after each block (`operation_probes`). ``power`` (partner,
-    replicate, basis, rank): shares of all of them at the last checkpoint, strongest first. NaN for networks that stopped.
+    replicate, basis, rank): shares of all of them at the last checkpoint, strongest first. NaN for networks that
+    stopped.
 
     Raises ValueError for a spec without checkpoints and for "none" among the partners.
     """
