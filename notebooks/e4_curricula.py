@@ -32,6 +32,7 @@ from companion.settings.types import (
     Count,
     Counts,
     Device,
+    Flag,
     Fractions,
     Natural,
     Naturals,
@@ -93,6 +94,7 @@ parity_mixture: Natural = 0  # bits in each set of the Hamming mixture, the cont
 list_companies: Texts = ["MAX", "MAX+MED"]  # operations beside addition in lists
 list_widths: Counts = [8, 16, 24, 32]  # widths of the stream that learn lists
 list_depth: Count = 1  # depth of the lists
+list_shuffled: Flag = False  # each company once more with numbers in another order, the control
 list_steps: Count = 900  # steps
 list_replicates: Count = 3  # starts
 diversity_prime: Count = 23  # modulus of the tasks α a + β b
@@ -180,9 +182,8 @@ record(width_claims.width(biased) if deciding else None, width_claims.WIDTH)
 
 # %% tags=["e4_f13_list_operations"]
 lists = ListSpec(steps=list_steps, depth=list_depth, weight_decay=0.5)
-sizes = curriculum_lists.list_sizes(
-    lists, list_companies, list_widths, list_replicates, seed, block=list_replicates
-)
+control = {"shuffled": list_shuffled, "block": list_replicates}
+sizes = curriculum_lists.list_sizes(lists, list_companies, list_widths, list_replicates, seed, **control)
 save("e4_f13_list_operations", list_figures.list_sizes, sizes)
 
 # %% [markdown]

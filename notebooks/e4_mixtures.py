@@ -21,6 +21,7 @@ from companion.claims import curriculum_imbalance as imbalance_claims
 from companion.claims.protocol import decides, root_for
 from companion.claims.register import record, table
 from companion.figures import curriculum_compatibility as compatibility_figures
+from companion.figures import curriculum_families as family_figures
 from companion.figures import curriculum_imbalance as imbalance_figures
 from companion.figures import curriculum_sharing as sharing_figures
 from companion.figures import curriculum_transfer as transfer_figures
@@ -31,6 +32,7 @@ from companion.settings.types import (
     Counts,
     Device,
     Fractions,
+    Natural,
     Positive,
     Positives,
     Profile,
@@ -38,7 +40,9 @@ from companion.settings.types import (
     Texts,
 )
 from companion.studies import curriculum_compatibility as compatibility_study
+from companion.studies import curriculum_families as family_study
 from companion.studies import curriculum_imbalance
+from companion.studies import curriculum_returns as return_study
 from companion.studies import curriculum_sharing as sharing_study
 from companion.studies import curriculum_transfer as transfer_study
 from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
@@ -74,6 +78,17 @@ source_steps: Count = 500  # steps on the first
 target_steps: Count = 800  # steps on the second
 transfer_replicates: Count = 2  # splits and starts
 transfer_block: Count = 2  # networks in a stack
+return_pair: Texts = ["add", "sub"]  # source and target, after which the source comes back
+return_replicates: Count = 4  # splits and starts, in one stack
+composed_operations: Texts = ["add", "sub", "left"]  # composed in pairs; left is the first operand
+composed_held_out: Count = 2  # pairs that are never met
+composed_prime: Count = 7  # modulus of the compositions
+composed_triples: Natural = 0  # rows that are kept of each pair's table; 0: all
+composed_steps: Count = 1500  # steps
+group_degree: Count = 4  # n of the permutations of n points
+group_companions: Texts = ["sgn"]  # easy questions beside their products
+group_steps: Count = 1800  # steps
+family_replicates: Count = 3  # splits and starts, in one stack
 
 # %%
 run = companion.session.here("e4_mixtures", locals())
@@ -85,7 +100,7 @@ run
 # Does an operation generalise later because it is met rarely, or because another one competes for the network? With
 # share $w$ of a batch of $B$ rows it has seen $N(t)=wBt$ of them; the control trains on it alone, $wB$ rows a step.
 
-# %% tags=["e4_f4_imbalance", "e4_f3_compatibility", "e4_f10_sharing", "e4_f6_transfer"]
+# %% tags=["e4_f4_imbalance", "e4_f3_compatibility", "e4_f10_sharing", "e4_f6_transfer", "e4_f15_families"]
 network = {"width": width, "hidden": hidden, "layers": layers, "learning_rate": learning_rate, "batch": batch}
 common = CurriculumSpec(tasks=TaskSpec(prime=prime), **network)
 
@@ -154,9 +169,40 @@ save("e4_f10_sharing", sharing_figures.sharing, shared)
 # %% tags=["e4_f6_transfer"]
 stages = (source_steps, target_steps, transfer_replicates)
 chain = transfer_study.transfer_matrix(transfer_operations, common, *stages, seed, block=transfer_block)
-save("e4_f6_transfer", transfer_figures.transfer, chain)
+pair = (return_pair, common, source_steps, target_steps, return_replicates, seed)
+returned = return_study.returning_source(*pair, block=return_replicates)
+both = transfer_figures.with_returns(chain, returned)
+save("e4_f6_transfer", transfer_figures.transfer, both, sources=[returned])
 
 # %% [markdown]
+# A source that comes back is learned again in a fraction of its first time, though nothing of it was answered any more;
+# with Adam's moments started anew at the switches, half of the networks are not there within the stage.
+#
+# ## Two other families
+#
+# Compositions $(a\;\mathrm{op}_1\,b)\;\mathrm{op}_2\,c$: is a pair known that was never met, and are steps on the
+# operations alone well spent ([arXiv:2402.18361](https://arxiv.org/abs/2402.18361))? Products of permutations, whose
+# tokens say nothing: does an easy question beside them help ([2505.18369](https://arxiv.org/abs/2505.18369))?
+
+# %% tags=["e4_f15_families"]
+smooth = common.changed(
+    learning_rate=0.003, logarithmic=8, tasks=TaskSpec(prime=composed_prime, degree=group_degree)
+)
+pairwise = (smooth.changed(steps=composed_steps), composed_operations, composed_held_out)
+again = {"block": family_replicates}
+composed = family_study.composed_pairs(*pairwise, family_replicates, seed, triples=composed_triples, **again)
+
+# %% tags=["e4_f15_families"]
+halved = smooth.changed(steps=group_steps, batch=batch // 2, weight_decay=2.0)
+products = family_study.permutation_products(halved, group_companions, family_replicates, seed, **again)
+joined = family_figures.with_products(composed, products)
+save("e4_f15_families", family_figures.families, joined, sources=[products])
+
+# %% [markdown]
+# At these sizes new rows of known pairs are answered, a new pair of sums is not, and a trivial one is; steps on the
+# operations alone cost nothing and gain nothing. The sign of a factor does not help its products at this weight decay:
+# beside it they are hardly memorised.
+#
 # ## What was claimed, and what we find
 
 # %%

@@ -69,3 +69,12 @@ def test_the_legend_names_the_companies(data):
     drawing = figures.list_sizes(data)
     assert [text.get_text() for text in drawing.legends[0].get_texts()] == ["ADD alone", "ADD + MAX"]
     assert len(figures.list_sizes(data.isel(replicate=[0])).axes) == 4
+
+
+def test_a_shuffled_control_is_drawn_like_any_company(data):
+    control = data.sel(company=["+ MAX"]).assign_coords(company=["+ MAX, shuffled"])
+    drawing = figures.list_sizes(xr.concat([data, control], dim="company", data_vars="minimal"))
+    names = [text.get_text() for text in drawing.legends[0].get_texts()]
+    assert names == ["ADD alone", "ADD + MAX", "ADD + MAX, shuffled"]
+    thick = [line for line in drawing.axes[2].lines if line.get_linewidth() == 1.2]
+    assert len(thick) == 3 and len({line.get_color() for line in thick}) == 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from companion.figures.curriculum_transfer import transfer
+from companion.figures.curriculum_transfer import transfer, with_returns
 
 NAMES = ["add", "sub", "max"]
 
@@ -88,3 +88,40 @@ def test_a_missing_number_is_a_question_mark(data):
     broken = data.copy(deep=True)
     broken.gain.loc[{"source": "add", "target": "sub", "replicate": 1}] = np.nan
     assert _texts(transfer(broken).axes[1])[1, 0].startswith("?")
+
+
+@pytest.fixture
+def returned():
+    noise = np.random.default_rng(2)
+    first, again = noise.uniform(20, 90, (2, 2, 3))
+    again[1, 0] = first[0, 2] = np.inf
+    by_step = ("moments", "replicate", "step")
+    words = {"long_name": "test accuracy"}
+    return xr.Dataset(
+        {name: (by_step, noise.random((2, 3, 6)), words) for name in ("source", "target")}
+        | {"first_time": (by_step[:2], first), "again_time": (by_step[:2], again)},
+        coords={
+            "moments": ["kept", "reset"],
+            "step": ("step", np.arange(0, 251, 50), {"long_name": "steps $t$"}),
+        },
+        attrs={"source_steps": 100, "target_steps": 50},
+    )
+
+
+def test_a_source_that_comes_back_has_a_row_of_its_own(data, returned):
+    curves, times = transfer(with_returns(data, returned)).axes[4:6]
+    thick = [line.get_ydata() for line in curves.lines if line.get_linewidth() == 1.3]
+    expected = [
+        returned[name].isel(moments=place).mean("replicate")
+        for place in (0, 1)
+        for name in ("source", "target")
+    ]
+    np.testing.assert_allclose(thick, expected)
+    assert [line.get_xdata()[0] for line in curves.lines if line.get_linestyle() == ":"] == [100, 150]
+    late = [line.get_ydata().tolist() for line in times.lines if line.get_marker() == "^"]
+    assert late == [[pytest.approx(104)], [], [], [pytest.approx(104)]]
+    shown = [line.get_ydata() for line in times.lines if line.get_marker() in ("o", "s")]
+    np.testing.assert_allclose(shown[0], returned.first_time[0, :2])
+    np.testing.assert_allclose(shown[3], returned.again_time[1, 1:])
+    lone = transfer(with_returns(data, returned.isel(replicate=[0])))
+    assert len(lone.axes) == 6 and len(transfer(data).axes) == 4

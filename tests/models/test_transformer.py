@@ -93,6 +93,19 @@ def test_only_the_last_position_sees_all():
         assert not torch.allclose(stack.logits(weights, changed), stack.logits(weights, tokens), atol=1e-4)
 
 
+def test_streams_after_each_block_are_those_of_the_network_cut_there():
+    spec = TransformerSpec(TOKENS, CLASSES, LENGTH, width=16, hidden=24, layers=3)
+    stack = TransformerStack(spec)
+    weights, tokens = stack.draw_weights(generators(2)), rows(2)
+    found = stack.layer_features(weights, tokens)
+    assert found.shape == (3, 2, tokens.shape[1], 16)
+    torch.testing.assert_close(found[-1], stack.features(weights, tokens), rtol=0, atol=0)
+    shallow = TransformerStack(TransformerSpec(TOKENS, CLASSES, LENGTH, width=16, hidden=24, layers=2))
+    named = stack.named(weights)
+    kept = torch.cat([named[name].flatten(1) for name in shallow.spec.shapes()], dim=1)
+    torch.testing.assert_close(found[1], shallow.features(kept, tokens), rtol=0, atol=1e-6)
+
+
 def test_initial_scales_are_those_promised():
     spec = TransformerSpec(200, 50, 8, width=64, layers=2, hidden=256, scale=0.5)
     found = TransformerStack(spec).named(TransformerStack(spec).draw_weights(generators(1)))

@@ -54,3 +54,12 @@ def test_numbers_are_those_of_the_runs(run_store):
 def test_what_is_asked_twice_is_named(spec, companies, widths, message):
     with pytest.raises(ValueError, match=message):
         list_sizes(spec, companies, widths, 2, 0, block=2)
+
+
+def test_the_control_is_trained_beside_its_company(run_store):
+    found = list_sizes(TINY, ["MAX"], [8], 2, 5, block=2, shuffled=True)
+    assert found.company.values.tolist() == ["alone", "+ MAX", "+ MAX, shuffled"]
+    own = TINY.changed(operations=("ADD", "MAX"), width=8, order="shuffled")
+    runs = streamed(own, 2, 5, block=2).isel(variation=0).sel(operation="ADD", part="test").isel(depth=0)
+    control = found.final.sel(company="+ MAX, shuffled", part="test", width=8)
+    np.testing.assert_allclose(control, runs.accuracy[:, -3:].mean("step"))

@@ -55,6 +55,9 @@ def test_equal_steps_and_the_exposure_that_follows(compared):
     assert forward.sel(step=10).values.tolist() == [1, 0] and backward.sel(step=10).values.tolist() == [0, 1]
     np.testing.assert_allclose(forward.sel(step=30), [0.1, 0.9])
     np.testing.assert_allclose(backward.sel(step=30), [0.9, 0.1])
+    # The second operation counts as harder by one, and β = 3 (1 - t/T).
+    cooling = compared.weight.sel(schedule="cooling", operation="sub")
+    np.testing.assert_allclose(cooling.sel(step=[0, 20]), 1 / (1 + np.exp([3.0, 1.5])))
 
 
 def test_numbers_are_those_of_the_runs(compared):

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from companion.analysis.fourier_structure import additive_power, top_share
 from companion.analysis.representations import linear_cka
+from companion.models.transformer import TransformerStack
 from companion.studies.curriculum_compatibility import beside, companies
+from companion.studies.curriculum_probes import READ, operation_probes
 from companion.studies.curriculum_sharing import operation_sharing
 from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
 from companion.training.operation_gradients import operation_views
@@ -95,3 +98,29 @@ def test_spectra_are_those_of_the_targets_numbers(found, runs):
 def test_refused(run_store, partners, spec, named):
     with pytest.raises(ValueError, match=named):
         operation_sharing(partners, spec, 2, 0, block=2)
+
+
+def test_probes_are_of_the_targets_streams(found, runs):
+    weights = runs["add"].weights.transpose("checkpoint", "replicate", "weight").values
+    spec = beside(SPEC, "add")
+    probe = found.probe.transpose("partner", "step", "replicate", "layer", "read").sel(partner="add")
+    np.testing.assert_array_equal(probe.values[-1], operation_probes(spec, weights[-1], 0))
+    assert probe.layer.values.tolist() == [1] and probe["read"].values.tolist() == list(READ)
+    assert ((probe >= 0) & (probe <= 1)).all()
+
+
+def test_probes_read_what_is_there_block_by_block():
+    spec = SPEC.changed(layers=2, width=24, hidden=24, tasks={"operations": ("sub",), "prime": 7})
+    tasks = spec.tasks.tasks(0)
+    stack = TransformerStack(spec.network(tasks))
+    weights = stack.draw_weights([torch.Generator().manual_seed(seed) for seed in (0, 1)])
+    named = stack.named(weights)
+    # The second block writes nothing: what is read after it is what was read after the first.
+    for name in ("out", "second", "second_bias"):
+        named[f"block1.{name}"].zero_()
+    weights[1, 0] = torch.nan
+    found = operation_probes(spec, weights.numpy(), 0)
+    assert found.shape == (2, 2, len(READ)) and np.isnan(found[1]).all()
+    np.testing.assert_array_equal(found[0, 0], found[0, 1])
+    # A random first block mixes both operands linearly, and not their difference.
+    assert found[0, 0, :2].min() > 0.5 > found[0, 0, 3]

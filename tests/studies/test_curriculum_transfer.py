@@ -74,7 +74,8 @@ def test_numbers_are_those_of_the_runs(found, pair, single):
     np.testing.assert_allclose(own.forgetting, np.maximum(before[:, 0] - after[:, 0], 0))
     np.testing.assert_allclose(own.gain, after[:, 1] - alone)
     np.testing.assert_allclose(found.alone.sel(target="left"), alone)
-    np.testing.assert_allclose(own.target_before, before[:, 1] - 1 / 7)
+    np.testing.assert_allclose(own.forward_transfer, before[:, 1] - 1 / 7)
+    np.testing.assert_allclose(own.backward_transfer, after[:, 0] - before[:, 0])
     later = steps >= 40
     expected = first_checkpoint(steps[later] - 40, test[:, 1, later], 0.5)
     np.testing.assert_array_equal(own.time.sel(threshold=0.5), expected)

@@ -29,11 +29,12 @@ _LOOKS: Final = (
 @described(
     title="A size from which lists are added",
     caption="Addition modulo $n$ of lists, $(\\mathrm{ADD}\\;x_1\\ldots x_k)$, from fresh training expressions, "
-    "alone (black) or beside as many expressions of operations that know order (colours); one layer, a fifth of all "
-    "expressions kept for tests. (a) Accuracy on addition at the end against the number of weights: test expressions "
-    "(filled, solid) and training expressions (open, dotted); means with 95 % bootstrap intervals. (b) First step with "
-    "90 % of the test expressions: runs, and medians as lines; open triangles: not reached. (c, d) Test accuracy of "
-    "the smallest and of the largest network; thin, runs; thick, means.",
+    "alone (black) or beside as many expressions of operations that know order (colours; shuffled: another order of "
+    "the numbers, drawn once, for them alone); one layer, a fifth of all expressions kept for tests. (a) Accuracy on "
+    "addition at the end against the number of weights: test expressions (filled, solid) and training expressions "
+    "(open, dotted); means with 95 % bootstrap intervals. (b) First step with 90 % of the test expressions: runs, and "
+    "medians as lines; open triangles: not reached. (c, d) Test accuracy of the smallest and of the largest network; "
+    "thin, runs; thick, means.",
     equation=r"(\mathrm{ADD}\;x_1\ldots x_k)=\textstyle\sum_i x_i \bmod n",
     claims=[],
 )

@@ -10,12 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from companion.figures.beside import beside, taken_out
+from companion.figures.curriculum_returns import draw_returns
 from companion.figures.described import described
 from companion.figures.marks import guide, letter_panels, simulation_points
 from companion.figures.style import DIVERGING, PALETTE, SEQUENTIAL, axis_label, figure
 
 _COLOURS: Final = ("blue", "vermilion", "green", "orange", "plum", "sky", "ink")
 _MARKERS: Final = "osD^vP*X"
+_RETURNS: Final = "return"
 
 
 @described(
@@ -28,14 +31,21 @@ _MARKERS: Final = "osD^vP*X"
     "source less that alone, from the same start on the same rows. (c) Forgetting of the source: its test "
     "accuracy at the switch less that at the end, not below 0. (d) What is gained, against what is forgotten; "
     "colour: target, marker: source. The learning rate falls to 0 over the same last steps in all of them. "
-    "Stages, shares and operations are our settings.",
+    "(e) One pair, and its source again, at a constant learning rate: test accuracy of the source (solid) and of the "
+    "target (dashed), Adam's moments kept or reset at the dotted switches; thin, seeds; thick, means. (f) Steps until "
+    "90 % of the source's test rows are answered for the first time (filled) and again (open), joined by seed; "
+    "triangles: not within the stage. Stages, shares and operations are our settings.",
     equation=r"R[j\leftarrow i]=\frac{\langle\min(T_j,T)\rangle}{\langle\min(T_{j|i},T)\rangle},\qquad "
     r"F_i=\max_k A_{ki}-A_{Ki}",
 )
 def transfer(data: xr.Dataset) -> Figure:
-    """Three matrices with their numbers written in, and gain against forgetting."""
-    drawing, grid = figure("text", height=5.6, nrows=2, ncols=2)
-    speed, gain, lost, both = grid.ravel()
+    """Three matrices with their numbers written in, gain against forgetting, and what `with_returns` put beside."""
+    returned = taken_out(data, _RETURNS)
+    rows = 2 if returned is None else 3
+    drawing, grid = figure(
+        "text", height=5.6 + 1.9 * (rows - 2), nrows=rows, ncols=2, height_ratios=(1.4, 1.4, 1)[:rows]
+    )
+    speed, gain, lost, both = grid.flat[:4]
     shown = data.isel(threshold=0)
     ratio, low, high = (_matrix(shown[name]) for name in ("speed_up", "speed_up_low", "speed_up_high"))
     extreme = max(float(np.nanmax(np.abs(np.log(ratio)), initial=0.0)), math.log(1.25))
@@ -48,8 +58,17 @@ def transfer(data: xr.Dataset) -> Figure:
     _heat(lost, data, means["forgetting"], intervals["forgetting"], 2 * means["forgetting"] - 1, SEQUENTIAL)
     lost.set_title("forgetting $F_i$ of the source")
     _against(both, data, means, intervals)
+    if returned is not None:
+        switches = [data.attrs["return_source_steps"], data.attrs["return_target_steps"]]
+        draw_returns(grid[2, 0], grid[2, 1], returned, switches)
     letter_panels(grid.flat)
     return drawing
+
+
+def with_returns(data: xr.Dataset, returned: xr.Dataset) -> xr.Dataset:
+    """``data`` (`transfer_matrix`) with ``returned`` (`returning_source`) beside it."""
+    stages = {f"{_RETURNS}_{name}": returned.attrs[name] for name in ("source_steps", "target_steps")}
+    return beside(data, returned, _RETURNS).assign_attrs(stages)
 
 
 def _matrix(values: xr.DataArray) -> np.ndarray:

@@ -143,7 +143,13 @@ class TransformerStack:
         """Residual stream (S, rows, width) at the last position, before the final norm."""
         return self._stream(self.named(weights), tokens)
 
-    def _stream(self, named: dict[str, Tensor], tokens: Tensor) -> Tensor:
+    def layer_features(self, weights: Tensor, tokens: Tensor) -> Tensor:
+        """Residual streams (layers, S, rows, width) at the last position after each block; the last is `features`."""
+        after: list[Tensor] = []
+        self._stream(self.named(weights), tokens, after)
+        return torch.stack(after)
+
+    def _stream(self, named: dict[str, Tensor], tokens: Tensor, after: list[Tensor] | None = None) -> Tensor:
         stack, rows, length = tokens.shape
         spec = self.spec
         if length > spec.positions:
@@ -169,6 +175,8 @@ class TransformerStack:
             weights = {name: named[f"block{layer}.{name}"] for name in _block_names(spec)}
             x = self._block(weights, _Read(x, (stack, rows, length), place), hidden_keys, last).flatten(1, 2)
             place = None
+            if after is not None:
+                after.append(x if last else x.unflatten(1, (rows, length))[:, :, -1])
         return x
 
     def _block(self, w: dict[str, Tensor], x: "_Read", hidden_keys: Tensor | None, last: bool) -> Tensor:

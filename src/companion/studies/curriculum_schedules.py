@@ -32,6 +32,7 @@ SCHEDULES: Final[Mapping[str, Mapping[str, Any]]] = {
     "replay": {"kind": "blocked", "order": "forward", "replay": True},
     "replay reversed": {"kind": "blocked", "order": "backward", "replay": True},
     "annealed": {"kind": "annealed"},
+    "cooling": {"kind": "cooling"},
     "gate": {"kind": "gate", "order": "forward"},
     "by loss": {"kind": "loss"},
     "by progress": {"kind": "progress"},

@@ -16,6 +16,7 @@ from companion.analysis.representations import linear_cka
 from companion.models.transformer import TransformerSpec
 from companion.store.durable import stored
 from companion.studies.curriculum_compatibility import ALONE, beside, companies
+from companion.studies.curriculum_probes import READ, operation_probes
 from companion.training.curriculum_spec import CurriculumSpec
 from companion.training.operation_gradients import ROW_KINDS, operation_views
 
@@ -46,8 +47,10 @@ def operation_sharing(
     CKA of the target's stream with that at the last checkpoint; ``gradient_cosine`` (.., rows), between the gradient of
     the partner's loss on its training rows and that of the target's on its "train" or its "test" rows, and
     ``embedding_cosine``, the same for the embedding alone; ``share`` (.., basis), power of the five strongest
-    frequencies in the target's number embedding. ``power`` (partner, replicate, basis, rank): shares of all of them at
-    the last checkpoint, strongest first. NaN for networks that stopped.
+    frequencies in the target's number embedding; ``probe`` (.., layer, read), accuracy of linear read-outs of the
+    operands and of the answer from the target's stream after each block (`operation_probes`). ``power`` (partner,
+    replicate, basis, rank): shares of all of them at the last checkpoint, strongest first. NaN for networks that
+    stopped.
 
     Raises ValueError for a spec without checkpoints and for "none" among the partners.
     """
@@ -74,7 +77,7 @@ def _looked_into(spec: CurriculumSpec, runs: xr.Dataset, seed: int) -> xr.Datase
     embedding = network.vocabulary * network.width  # the first of the weights
     seeds = range(weights.shape[1])
     streams: list[NDArray[np.float64]] = []
-    between, by_answer, gradients, embeddings = [], [], [], []
+    between, by_answer, gradients, embeddings, probes = [], [], [], [], []
     for each in weights:  # one checkpoint at a time bounds the memory
         views = operation_views(spec, each, seeds, root=seed)
         between.append(_alignment(views.features[0], views.features[1]))
@@ -84,6 +87,7 @@ def _looked_into(spec: CurriculumSpec, runs: xr.Dataset, seed: int) -> xr.Datase
         ]
         by_answer.append(_alignment(means[0], means[1], debiased=True))
         streams.append(views.features[0])
+        probes.append(operation_probes(spec, each, seed))
         toward, from_partner = views.gradients[:, :, 0], views.gradients[:, :1, 1]
         gradients.append(cosine(toward, from_partner))
         embeddings.append(cosine(toward[..., :embedding], from_partner[..., :embedding]))
@@ -112,11 +116,18 @@ def _looked_into(spec: CurriculumSpec, runs: xr.Dataset, seed: int) -> xr.Datase
                 np.stack([top_share(power) for power in powers], axis=-1),
                 {"long_name": "share of five frequencies"},
             ),
+            "probe": (
+                (*by_step, "layer", "read"),
+                np.array(probes),
+                {"long_name": "accuracy of a linear probe"},
+            ),
             "power": (("replicate", "basis", "rank"), ranked, {"long_name": "share of power $P_k$"}),
         },
         coords={
             "step": ("step", runs.checkpoint.values, {"long_name": "training steps $t$"}),
             "rows": list(ROW_KINDS),
+            "layer": ("layer", np.arange(1, network.layers + 1), {"long_name": "block"}),
+            "read": list(READ),
             "basis": list(BASES),
             "rank": ("rank", np.arange(1, ranked.shape[-1] + 1), {"long_name": "rank of the frequency"}),
         },

@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 
 from companion.analysis.curriculum_times import THRESHOLD, first_checkpoint
-from companion.analysis.fourier_structure import participation, top_share
+from companion.analysis.fourier_structure import gini, participation, top_share
 from companion.analysis.progress_measures import (
     BASES,
     frequency_shares,
@@ -68,8 +68,9 @@ def spectral_progress(
 
     - By setting, replicate and ``step``: accuracies ``train`` and ``test``; ``additive_share`` and
       ``multiplicative_share`` of the 5 strongest frequencies in the power of the number embedding;
-      ``participation``, 1/Σ P_k² in the own basis; ``weight_norm``. ``power`` (map, step, frequency): P_k of the first
-      replicate of the first and the last operation in their own basis, and of the last in the wrong one.
+      ``participation``, 1/Σ P_k², and ``gini`` of the P_k in the own basis; ``weight_norm``. ``power`` (map, step,
+      frequency): P_k of the first replicate of the first and the last operation in their own basis, and of the last
+      in the wrong one.
     - Of the first operation, by replicate and ``checkpoint``: ``key_share``, how much of the logits'
       variance the ``key_count`` frequencies explain that are the strongest in the end; cross-entropies
       ``restricted_loss`` (test rows) and ``excluded_loss`` (training rows).
@@ -150,6 +151,7 @@ def _followed(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> x
         "additive_share": (shares["additive"], "top-5 share, additive"),
         "multiplicative_share": (shares["multiplicative"], "top-5 share, multiplicative"),
         "participation": (participation(own[_SPECTRA[BASES[operation]]]), r"participation $1/\sum_k P_k^2$"),
+        "gini": (gini(own[_SPECTRA[BASES[operation]]]), "Gini coefficient of the $P_k$"),
         "weight_norm": (own.weight_norm, r"weight norm $\|\theta\|$"),
     }
     kept = drawn_steps(own.step.values)

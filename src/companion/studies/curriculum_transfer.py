@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from companion.analysis.curriculum_times import final_accuracy, first_checkpoint
 from companion.analysis.statistics import bootstrap_band
-from companion.analysis.task_transfer import forgetting, speed_up
+from companion.analysis.task_transfer import backward_transfer, forgetting, forward_transfer, speed_up
 from companion.compute.seeds import generator
 from companion.store.durable import stored
 from companion.studies.curriculum_runs import trained
@@ -31,7 +31,8 @@ _RUN_LABELS: Final = {
     "source_before": "test accuracy of the source at the switch",
     "source_after": "test accuracy of the source at the end",
     "target_after": "final test accuracy of the target",
-    "target_before": "test accuracy of the target at the switch, less chance",
+    "backward_transfer": "backward transfer",
+    "forward_transfer": "forward transfer",
 }
 
 
@@ -55,11 +56,12 @@ def transfer_matrix(
     evaluations of a stage.
 
     By ``source``, ``target`` and ``replicate``, NaN where they are the same: ``gain``, ``forgetting``,
-    ``source_before``, ``source_after``, ``target_after``, ``target_before``. By ``target`` and ``replicate``:
-    ``alone``, final test accuracy. By ``threshold`` as well, ``time`` (source, target, ..) and ``alone_time``
-    (target, ..) at which the target's test accuracy gets there, in steps on it, inf where never. By ``source`` and
-    ``target``: ``speed_up`` (.., threshold), restricted mean time alone over that after the source, with the ends
-    ``_low`` and ``_high`` of its 95 % interval over replicates, as ``gain`` and ``forgetting`` have theirs;
+    ``source_before``, ``source_after``, ``target_after``; ``backward_transfer``, what the target's stage does to the
+    source, and ``forward_transfer``, what the target gets above chance before its stage. By ``target`` and
+    ``replicate``: ``alone``, final test accuracy. By ``threshold`` as well, ``time`` (source, target, ..) and
+    ``alone_time`` (target, ..) at which the target's test accuracy gets there, in steps on it, inf where never. By
+    ``source`` and ``target``: ``speed_up`` (.., threshold), restricted mean time alone over that after the source, with
+    the ends ``_low`` and ``_high`` of its 95 % interval over replicates, as ``gain`` and ``forgetting`` have theirs;
     ``stopped``, the number of networks that stopped on a loss that is no number, whose numbers are NaN.
 
     Raises ValueError for fewer than two operations, and for stages without a step.
@@ -87,7 +89,7 @@ def transfer_matrix(
     for source, target in itertools.permutations(range(len(names)), 2):
         own = pair_spec(spec, names[source], names[target], source_steps, target_steps, fractions)
         runs = _training(own, replicates, seed, block)
-        found = _numbers(runs, source_steps, alone[names[target]][0], own.tasks.tasks(seed).chance_level[1])
+        found = _numbers(runs, source_steps, alone[names[target]][0], own.tasks.tasks(seed).chance_level)
         for name, numbers in found.items():
             values[name][source, target] = numbers
         times[source, target] = _target(runs, source_steps)[1]
@@ -177,7 +179,7 @@ def _target(runs: xr.Dataset, begun: int) -> tuple[Floats, Floats]:
     return final_accuracy(accuracy), times
 
 
-def _numbers(runs: xr.Dataset, switch: int, alone: Floats, chance: float) -> dict[str, Floats]:
+def _numbers(runs: xr.Dataset, switch: int, alone: Floats, chances: Sequence[float]) -> dict[str, Floats]:
     """What `_RUN_LABELS` names, each (replicate,)."""
     stages = [
         final_accuracy(runs.test_accuracy.values[..., runs.step.values <= end])
@@ -190,7 +192,8 @@ def _numbers(runs: xr.Dataset, switch: int, alone: Floats, chance: float) -> dic
         "source_before": accuracy[:, 0, 0],
         "source_after": accuracy[:, 1, 0],
         "target_after": accuracy[:, 1, 1],
-        "target_before": accuracy[:, 0, 1] - chance,
+        "backward_transfer": backward_transfer(accuracy),
+        "forward_transfer": forward_transfer(accuracy, chances),
     }
 
 

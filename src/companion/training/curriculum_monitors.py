@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from companion.analysis.fourier_structure import additive_power, multiplicative_power
+from companion.datasets.modular_operations import is_prime
 from companion.datasets.operation_splits import Split, mirror_seen
 from companion.datasets.operations import TaskSet
 from companion.training.curriculum_recipe import Snapshot
@@ -122,18 +123,24 @@ class PredictionMonitor:
 
 
 class SpectrumMonitor:
-    """Fourier power of the numbers' embedding of one operation, and the norm of all weights."""
+    """Fourier power of the numbers' embedding of one operation, and the norm of all weights.
+
+    Only numbers modulo an odd prime have spectra; of others, as of permutations, the norm alone is recorded.
+    """
 
     dim = "step"
 
     def __init__(self, tasks: TaskSet, steps: Sequence[int], operation: int = 0):
         self.steps = tuple(steps)
         self.numbers = torch.from_numpy(tasks.number_tokens[operation])
+        self.characters = len(self.numbers) > 2 and is_prime(len(self.numbers))
 
     def __call__(self, snapshot: Snapshot) -> Record:
+        norm = snapshot.weights.norm(dim=1).double().cpu().numpy()
+        if not self.characters:
+            return {"weight_norm": ((), norm)}
         embedding = snapshot.stack.named(snapshot.weights)["embedding"]
         numbers = embedding[:, self.numbers.to(embedding.device)].double().cpu().numpy()
-        norm = snapshot.weights.norm(dim=1).double().cpu().numpy()
         return {
             "additive_power": (("frequency",), additive_power(numbers)),
             "multiplicative_power": (("frequency",), multiplicative_power(numbers)),

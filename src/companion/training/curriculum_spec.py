@@ -1,31 +1,48 @@
 """Curricula as plain data: tasks, network, optimiser, schedule and grid; what stored studies are keyed by."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from companion.compute.devices import Precision
+from companion.datasets.composed_operations import composed_tasks
 from companion.datasets.modular_operations import modular_tasks
 from companion.datasets.operation_splits import Split, SplitKind, hold_slice, split_tasks
 from companion.datasets.operations import NumberTokens, TaskSet
+from companion.datasets.permutation_groups import permutation_tasks
 from companion.models.transformer import Norm, TransformerSpec
 from companion.training.adaptive_schedules import ByLoss, ByProgress, Gate
 from companion.training.curriculum_recipe import check_stages
 from companion.training.schedules import Annealed, Blocked, Cooling, Schedule, Static
 from companion.training.stacked_adam import AdamSettings
+from companion.training.staged_mixtures import Staged
 
 #: Fields of `CurriculumSpec` and `TaskSpec` that networks of one stack may have of their own.
 OWN_FIELDS = ("learning_rate", "weight_decay", "fractions", "corruption", "operand_exponent", "weights")
 
 
+#: Modular operations, compositions of two of them, and products of permutations.
+Family = Literal["modular", "composed", "permutation"]
+
+_MOST_ROWS = 2_000_000  # of a table of tokens in memory
+
+
 class TaskSpec(BaseModel):
-    """Modular operations, their tokens and which of their rows are trained on; see `datasets.operation_splits`."""
+    """Operations of one family, their tokens and which of their rows are trained on; see `datasets.operation_splits`.
+
+    Of the family composed, ``pairs`` (op1, op2) are the tasks (a op1 b) op2 c, and ``operations`` those that stand
+    alone before them, if any. Raises ValueError (pydantic's) for a field of another family and tables of too many rows.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    family: Family = "modular"
     operations: tuple[str, ...] = ("add",)
-    prime: int = 31
+    pairs: tuple[tuple[str, str], ...] = ()  # composed
+    triples: int = Field(default=0, ge=0)  # composed: rows that are kept of each pair's table, 0: all
+    prime: int = 31  # modular, composed
+    degree: int = 4  # permutation: n of S_n
     vocabulary: NumberTokens | tuple[NumberTokens, ...] = "shared"
     fractions: tuple[float, ...] = (0.5,)
     split: SplitKind = "random"
@@ -33,8 +50,32 @@ class TaskSpec(BaseModel):
     operand_exponent: float = 0.0
     held_out: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _of_one_family(self) -> Self:
+        composed = self.family == "composed"
+        for name, wanted in (("pairs", composed), ("triples", composed)):
+            if getattr(self, name) and not wanted:
+                raise ValueError(
+                    f"{name}: {getattr(self, name)} given; allowed: none for {self.family} tasks"
+                )
+        if composed and not self.pairs:
+            raise ValueError("pairs: none given; allowed: one or more (op1, op2) for composed tasks")
+        if self.family != "modular" and self.vocabulary != "shared":
+            raise ValueError(f"vocabulary: {self.vocabulary} given; allowed: shared for {self.family} tasks")
+        rows = len(self.pairs) * (self.triples or self.prime**3)
+        if rows > _MOST_ROWS:
+            raise ValueError(
+                f"triples: {self.triples} given, {rows} rows in all; allowed: 1 to {_MOST_ROWS // len(self.pairs)}"
+            )
+        return self
+
     def tasks(self, root: int) -> TaskSet:
-        """The tables; shuffles are drawn under ``root``."""
+        """The tables; shuffles, opaque tokens and triples are drawn under ``root``."""
+        if self.family == "composed":
+            kept = self.triples or None
+            return composed_tasks(self.pairs, self.prime, primitives=self.operations, triples=kept, seed=root)
+        if self.family == "permutation":
+            return permutation_tasks(self.operations, self.degree, seed=root)
         return modular_tasks(self.operations, self.prime, vocabulary=self.vocabulary, seed=root)
 
     def untrained(self, tasks: TaskSet) -> list[int]:
@@ -61,8 +102,9 @@ class ScheduleSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["static", "blocked", "annealed", "cooling", "loss", "progress", "gate"] = "static"
+    kind: Literal["static", "blocked", "staged", "annealed", "cooling", "loss", "progress", "gate"] = "static"
     weights: tuple[float, ...] = ()  # static; even over the operations that are trained where it is empty
+    stages: tuple[tuple[float, ...], ...] = ()  # staged: weights of each stage, up to its end
     order: tuple[int, ...] = ()  # blocked, gate; as listed where it is empty
     ends: tuple[float, ...] = ()
     replay: float = 0.0
@@ -92,6 +134,7 @@ class ScheduleSpec(BaseModel):
         made: dict[str, Any] = {
             "static": lambda: Static(self.weights or even),
             "blocked": lambda: Blocked(order, self.replay, self.ends),
+            "staged": lambda: Staged(self.stages, self.ends),
             "annealed": lambda: Annealed(operations, self.first, self.until, self.towards),
             "cooling": lambda: Cooling(
                 self.difficulty or tuple(map(float, order)), self.sharpness, self.until

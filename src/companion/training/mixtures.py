@@ -21,3 +21,8 @@ def normalised_exponential(scores: Floats) -> Floats:
     """Rows exp(score) / sum, (networks, operations)."""
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)
+
+
+def stage_ends(shares: Sequence[float], stages: int, steps: int) -> list[int]:
+    """Steps at which stages end: shares of all steps, equal ones where none are given."""
+    return [round(share * steps) for share in shares or [(stage + 1) / stages for stage in range(stages)]]

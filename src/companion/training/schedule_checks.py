@@ -36,3 +36,10 @@ def check_count(name: str, count: int) -> None:
     """Raises ValueError for a number below 1."""
     if not count >= 1:
         raise ValueError(f"{name}: {count} given; allowed: a whole number >= 1")
+
+
+def check_ends(ends: Sequence[float], stages: int) -> None:
+    """Raises ValueError for ends of stages, none or one for each, that do not rise to 1."""
+    rises = all(a < b for a, b in zip((0.0, *ends), ends, strict=False))
+    if ends and (len(ends) != stages or not rises or abs(ends[-1] - 1.0) > 1e-9):
+        raise ValueError(f"ends: {tuple(ends)} given; allowed: {stages} shares that rise to 1")

@@ -10,14 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.training.mixtures import normalised_exponential, stage_weights
-from companion.training.schedule_checks import check_count, check_end, check_order, check_share, check_weights
+from companion.training.mixtures import normalised_exponential, stage_ends, stage_weights
+from companion.training.schedule_checks import check_count, check_end, check_ends, check_order, check_share, check_weights
 
 Floats = NDArray[np.float64]
 #: What an adaptive schedule remembers, by name, with one row for each network.
 State = dict[str, Floats]
-
-_TOLERANCE = 1e-9
 
 
 class Schedule(Protocol):
@@ -59,7 +57,7 @@ class Schedule(Protocol):
 
 
 @dataclass(frozen=True)
-class _Open:
+class Unwatching:
     """A schedule that looks at nothing."""
 
     @property
@@ -80,7 +78,7 @@ class _Open:
 
 
 @dataclass(frozen=True)
-class Static(_Open):
+class Static(Unwatching):
     """The same weights throughout: interleaved training. Raises ValueError where they do not sum to 1."""
 
     weights: tuple[float, ...]
@@ -100,7 +98,7 @@ class Static(_Open):
 
 
 @dataclass(frozen=True)
-class Blocked(_Open):
+class Blocked(Unwatching):
     """One operation after the other, in ``order``, for equal shares of the steps or up to the ends given.
 
     ``replay`` ρ spreads that share of each later stage evenly over the operations before it. ``ends`` are shares of all
@@ -114,12 +112,7 @@ class Blocked(_Open):
     def __post_init__(self) -> None:
         check_order(self.order)
         check_share("replay", self.replay)
-        if self.ends and (
-            len(self.ends) != len(self.order)
-            or any(b <= a for a, b in zip((0.0, *self.ends), self.ends, strict=False))
-            or abs(self.ends[-1] - 1.0) > _TOLERANCE
-        ):
-            raise ValueError(f"ends: {self.ends} given; allowed: {len(self.order)} shares that rise to 1")
+        check_ends(self.ends, len(self.order))
 
     @property
     def operations(self) -> int:
@@ -130,8 +123,7 @@ class Blocked(_Open):
         return len(self.order) > 1
 
     def _ends(self, steps: int) -> list[int]:
-        shares = self.ends or [(stage + 1) / len(self.order) for stage in range(len(self.order))]
-        return [round(share * steps) for share in shares]
+        return stage_ends(self.ends, len(self.order), steps)
 
     def switches(self, steps: int) -> tuple[int, ...]:
         return tuple(self._ends(steps)[:-1])
@@ -145,7 +137,7 @@ class Blocked(_Open):
 
 
 @dataclass(frozen=True)
-class Annealed(_Open):
+class Annealed(Unwatching):
     """From one operation to an even mixture: w(t) = (1 - s) e_first + s u, s = min(1, t / (until T)).
 
     Raises ValueError, naming the field.
@@ -176,7 +168,7 @@ class Annealed(_Open):
 
 
 @dataclass(frozen=True)
-class Cooling(_Open):
+class Cooling(Unwatching):
     """w_i ~ exp(-β(t) c_i) over the difficulties c, β falling linearly from ``sharpness`` to 0 at ``until`` T.
 
     Raises ValueError, naming the field.
@@ -208,7 +200,7 @@ class Cooling(_Open):
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded(_Open):
+class Recorded(Unwatching):
     """The weights that another run realised, replayed: the yoked control of an adaptive schedule.
 
     ``steps_seen`` (n,) are the steps from which each of ``realised`` (n, networks, operations) holds. Raises ValueError
@@ -249,7 +241,7 @@ class Recorded(_Open):
 
 
 @dataclass(frozen=True)
-class PerNetwork(_Open):
+class PerNetwork(Unwatching):
     """A schedule for each network of a stack, none of which adapts.
 
     Raises ValueError where one does, for none at all, and where they mix different numbers of operations.

@@ -1,0 +1,214 @@
+"""Two other families of operations: compositions of two of them, and products of permutations.
+
+Compositions (a op1 b) op2 c are asked twice: of rows of a pair (op1, op2) that is trained on, and of pairs that never
+are. Is it worth some of the steps to learn the operations alone before (arXiv:2402.18361)? Products in S_n are a hard
+task without numbers; does the sign of a factor, which is easy, help beside it (arXiv:2505.18369)?
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from companion.analysis.curriculum_times import THRESHOLD, final_accuracy, first_checkpoint
+from companion.datasets.composed_operations import composed_name, held_out_pairs
+from companion.store.durable import stored
+from companion.studies.curriculum_runs import trained
+from companion.training.curriculum_spec import CurriculumSpec
+
+#: All steps on pairs, or a first share of them on the operations alone.
+DIRECT, PRIMITIVES_FIRST = "direct", "operations first"
+TREATMENTS: Final = (DIRECT, PRIMITIVES_FIRST)
+ALONE: Final = "alone"
+_PRODUCT: Final = "product"
+_DIGITS: Final = 4  # of the curves that are drawn
+_LOOKS: Final = 60  # evaluations that are evenly spaced
+
+
+@stored(device=True)
+def composed_pairs(
+    spec: CurriculumSpec,
+    primitives: Sequence[str],
+    held_out: int,
+    replicates: int,
+    seed: int,
+    *,
+    block: int,
+    triples: int = 0,
+    fraction: float = 0.8,
+    primitive_fraction: float = 0.9,
+    primitive_share: float = 0.2,
+) -> xr.Dataset:
+    """Networks of ``spec`` on all pairs of ``primitives`` but ``held_out``, directly and after the primitives alone.
+
+    ``spec`` gives prime, network, batch and steps, which are the same in both; the share ``primitive_share`` of them
+    goes to the primitives under "operations first". A pair's table has ``triples`` rows, all where that is 0. Every row
+    of a held-out pair is new; ``fraction`` and ``primitive_fraction`` of the tables of the other pairs and of the
+    primitives are trained on. Evaluations are evenly spaced, whatever ``spec.every`` says.
+
+    Dims ``treatment``, ``replicate``, ``step``; means over operations. ``rows`` and ``pairs``: test accuracy on pairs
+    that are trained on, and on those that are not; ``known``: on training rows of the former; ``alone``: on those of
+    the primitives. ``final_rows``, ``final_pairs``: means of the last three evaluations; ``rows_at``: first step with
+    90 % of ``rows``, inf where never. ``final_pair`` (.., pair): of each held-out pair; ``chance`` (pair,): accuracy of
+    always giving its commonest answer. ``stopped_at`` (-1: never).
+
+    Raises ValueError for a batch of 0, under which held-out pairs would be trained on, and a number of pairs that
+    cannot be held out.
+    """
+    if not spec.batch:
+        raise ValueError("spec.batch: 0 given; allowed: a whole number >= 1, as pairs are held out")
+    met, new = held_out_pairs(primitives, held_out, seed=seed)
+    if not new:
+        raise ValueError(f"held_out: {held_out} given; allowed: 1 to {(len(primitives) - 1) ** 2}")
+    first, last = len(primitives), len(primitives) + len(met)
+    tasks = spec.tasks.model_dump() | {
+        "family": "composed",
+        "operations": tuple(primitives),
+        "pairs": (*met, *new),
+        "triples": triples,
+        "fractions": (*[primitive_fraction] * first, *[fraction] * (len(met) + len(new))),
+    }
+    own = spec.changed(tasks=tasks, every=_spacing(spec))
+    chances = own.tasks.tasks(seed).chance_level[last:]
+    stages = [(0, first), (first, last)]
+    weights = [_even(last + len(new), *stage) for stage in stages]
+    schedules: dict[str, dict[str, Any]] = {
+        DIRECT: {"weights": weights[1]},
+        PRIMITIVES_FIRST: {"kind": "staged", "stages": weights, "ends": (primitive_share, 1.0)},
+    }
+    parts = []
+    for name, schedule in schedules.items():
+        label = f"transformers, compositions, {name}"
+        runs = trained(own.changed(schedule=schedule), replicates, seed, block=block, label=label)
+        parts.append(_composed(_even_looks(runs, own), first, last))
+    found = xr.concat(parts, dim="treatment", join="exact", coords="minimal", compat="equals")
+    names = [composed_name(*pair) for pair in new]
+    return found.assign(chance=("pair", list(chances))).assign_coords(
+        treatment=list(schedules), pair=names
+    ).assign_attrs(
+        root_seed=seed,
+        steps=spec.steps,
+        prime=spec.tasks.prime,
+        pairs=len(met),
+        switch=round(primitive_share * spec.steps),
+        fraction=fraction,
+        batch=spec.batch,
+    )  # fmt: skip
+
+
+@stored(device=True)
+def permutation_products(
+    spec: CurriculumSpec,
+    companions: Sequence[str],
+    replicates: int,
+    seed: int,
+    *,
+    block: int,
+    fraction: float = 0.7,
+) -> xr.Dataset:
+    """Networks of ``spec`` on products in S_n alone and beside each of ``companions`` ("sgn", "coset(2)").
+
+    The product has ``spec.batch`` rows a step on average in all of them; a companion has as many beside it. ``spec``
+    gives n, network and steps; ``fraction`` of every table is trained on.
+
+    Dims ``company``, ``replicate``, ``step``: ``product_train`` and ``product_test`` accuracy, and
+    ``companion_test`` (NaN alone). ``memorised`` and ``generalised``: first steps with 90 % of training and of test
+    rows, inf where never; ``final_product``: mean of the last three evaluations; ``stopped_at`` (-1: never).
+    Raises ValueError for a batch of 0 and unknown companions.
+    """
+    if not spec.batch:
+        raise ValueError("spec.batch: 0 given; allowed: a whole number >= 1")
+    parts = []
+    for companion in (ALONE, *companions):
+        names = (_PRODUCT,) if companion == ALONE else (_PRODUCT, companion)
+        tasks = spec.tasks.model_dump() | {
+            "family": "permutation",
+            "operations": names,
+            "fractions": (fraction,),
+        }
+        own = spec.changed(tasks=tasks, batch=len(names) * spec.batch, every=_spacing(spec))
+        label = f"transformers, {' + '.join(names)} of permutations"
+        runs = _even_looks(trained(own, replicates, seed, block=block, label=label), own)
+        parts.append(_products(runs))
+    found = xr.concat(parts, dim="company", join="exact", coords="minimal", compat="equals")
+    names = [ALONE, *(f"+ {companion}" for companion in companions)]
+    return found.assign_coords(company=names).assign_attrs(
+        root_seed=seed,
+        steps=spec.steps,
+        degree=spec.tasks.degree,
+        elements=math.factorial(spec.tasks.degree),
+        fraction=fraction,
+        batch=spec.batch,
+    )
+
+
+def _even(operations: int, first: int, last: int) -> tuple[float, ...]:
+    """Even weights of the operations from ``first`` up to ``last``."""
+    return tuple(1.0 / (last - first) if first <= place < last else 0.0 for place in range(operations))
+
+
+def _spacing(spec: CurriculumSpec) -> int:
+    """Steps between two evaluations."""
+    return -(-spec.steps // _LOOKS)
+
+
+def _even_looks(runs: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:
+    """The evaluations that are evenly spaced, and the last; replicate first, then step."""
+    steps = runs.step.values
+    kept = np.flatnonzero((steps % spec.every == 0) | (steps == spec.steps))
+    names = ["train_accuracy", "test_accuracy", "stopped_at"]
+    return runs[names].isel(variation=0, step=kept).transpose("replicate", "step", "operation")
+
+
+def _composed(runs: xr.Dataset, first: int, last: int) -> xr.Dataset:
+    """Means over operations: primitives stand first, pairs that are trained on up to ``last``, then the others."""
+    test, train = runs.test_accuracy.values, runs.train_accuracy.values
+    curves = {
+        "rows": (test[..., first:last], "new rows of trained pairs"),
+        "pairs": (test[..., last:], "pairs never met"),
+        "known": (train[..., first:last], "training rows of pairs"),
+        "alone": (train[..., :first], "training rows of operations alone"),
+    }
+    means = {name: (values.mean(axis=-1), f"accuracy, {label}") for name, (values, label) in curves.items()}
+    by_step = ("replicate", "step")
+    reached = {"long_name": r"$T_\mathrm{gen}$", "units": "steps"}
+    each = np.moveaxis(test[..., last:], 1, -1)
+    return xr.Dataset(
+        {name: (by_step, mean.round(_DIGITS), {"long_name": label}) for name, (mean, label) in means.items()}
+        | {
+            f"final_{name}": ("replicate", final_accuracy(means[name][0]), {"long_name": means[name][1]})
+            for name in ("rows", "pairs")
+        }
+        | {
+            "rows_at": ("replicate", first_checkpoint(runs.step, means["rows"][0], THRESHOLD), reached),
+            "final_pair": (("replicate", "pair"), final_accuracy(each)),
+            "stopped_at": ("replicate", runs.stopped_at.values.astype(np.int64)),
+        },
+        coords={"step": ("step", runs.step.values, {"long_name": "training steps $t$"})},
+    )
+
+
+def _products(runs: xr.Dataset) -> xr.Dataset:
+    """Curves and times of the product, which is the first operation, and curves of what stands beside it."""
+    train, test = (runs[name].values for name in ("train_accuracy", "test_accuracy"))
+    beside = test[..., 1] if test.shape[-1] > 1 else np.full(test.shape[:-1], np.nan)
+    curves = {"product_train": train[..., 0], "product_test": test[..., 0], "companion_test": beside}
+    times = {"memorised": (train, "mem"), "generalised": (test, "gen")}
+    return xr.Dataset(
+        {name: (("replicate", "step"), values.round(_DIGITS)) for name, values in curves.items()}
+        | {
+            name: (
+                "replicate",
+                first_checkpoint(runs.step, values[..., 0], THRESHOLD),
+                {"long_name": rf"$T_\mathrm{{{label}}}$", "units": "steps"},
+            )
+            for name, (values, label) in times.items()
+        }
+        | {
+            "final_product": ("replicate", final_accuracy(test[..., 0])),
+            "stopped_at": ("replicate", runs.stopped_at.values.astype(np.int64)),
+        },
+        coords={"step": ("step", runs.step.values, {"long_name": "training steps $t$"})},
+    )

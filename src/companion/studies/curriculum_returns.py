@@ -1,0 +1,123 @@
+"""An operation that is forgotten and comes back: what is saved, and what the optimiser's moments have to do with it.
+
+Adam's moments carry the last operation across a switch; starting them anew there is a treatment, not a detail. The
+learning rate is constant, so that learning for the first time and again are compared at one rate.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from companion.analysis.curriculum_times import THRESHOLD, final_accuracy, first_checkpoint
+from companion.analysis.task_transfer import backward_transfer, forward_transfer, savings
+from companion.store.durable import stored
+from companion.studies.curriculum_runs import trained
+from companion.training.curriculum_spec import CurriculumSpec
+
+#: What becomes of Adam's moments at a switch.
+KEPT, RESET = "kept", "reset"
+MOMENTS: Final = (KEPT, RESET)
+_DIGITS: Final = 4  # of the curves that are drawn
+_LOOKS: Final = 72  # evaluations that are evenly spaced
+
+
+@stored(device=True)
+def returning_source(
+    pair: Sequence[str],
+    spec: CurriculumSpec,
+    source_steps: int,
+    target_steps: int,
+    replicates: int,
+    seed: int,
+    *,
+    block: int,
+    source_fraction: float = 0.7,
+    target_fraction: float = 0.4,
+) -> xr.Dataset:
+    """Source, target, and the source again for as many steps, with Adam's moments kept and reset at both switches.
+
+    Networks of one replicate differ in nothing else, and not at all before the first switch. Dims ``moments``,
+    ``replicate``: ``first_time`` and ``again_time``, steps of the source's stages until 90 % of its test rows are
+    answered, inf where never; ``savings``, 1 - again/first (NaN where it was not learned in the first place, -inf
+    where only not again); after the second stage ``backward_transfer`` to the source, ``forward_transfer`` to the
+    target before a row of it, and ``target_after``, the target's test accuracy, means of three evaluations. Along
+    ``step``: test accuracies ``source`` and ``target``. ``stopped_at`` (-1: never). Raises ValueError for a pair that
+    is none and stages without a step.
+    """
+    names = tuple(pair)
+    if len(names) != 2 or names[0] == names[1]:
+        raise ValueError(f"pair: {names} given; allowed: a source and another operation as target")
+    for name, value in (("source_steps", source_steps), ("target_steps", target_steps)):
+        if value < 1:
+            raise ValueError(f"{name}: {value} given; allowed: a whole number >= 1")
+    own = return_spec(spec, names, source_steps, target_steps, (source_fraction, target_fraction))
+    parts = []
+    for treatment in MOMENTS:
+        label = f"transformers, {' → '.join((*names, names[0]))}, moments {treatment}"
+        changed = own.changed(reset_moments=treatment == RESET)
+        runs = trained(changed, replicates, seed, block=block, label=label).isel(variation=0)
+        chances = own.tasks.tasks(seed).chance_level
+        parts.append(_summary(runs.transpose("replicate", "step", "operation", ...), own, chances))
+    found = xr.concat(parts, dim="moments", join="exact", coords="minimal", compat="equals")
+    return found.assign_coords(moments=list(MOMENTS)).assign_attrs(
+        root_seed=seed,
+        source=names[0],
+        target=names[1],
+        source_steps=source_steps,
+        target_steps=target_steps,
+        steps=own.steps,
+        threshold=THRESHOLD,
+    )
+
+
+def return_spec(
+    spec: CurriculumSpec,
+    pair: tuple[str, ...],
+    source_steps: int,
+    target_steps: int,
+    fractions: tuple[float, float] = (0.7, 0.4),
+) -> CurriculumSpec:
+    """``spec`` on the source, the target, and the source again, at a constant learning rate, moments kept."""
+    total = 2 * source_steps + target_steps
+    tasks = spec.tasks.model_dump() | {"operations": pair, "fractions": fractions}
+    ends = (source_steps / total, (source_steps + target_steps) / total, 1.0)
+    stages = ((1.0, 0.0), (0.0, 1.0), (1.0, 0.0))
+    return spec.changed(
+        tasks=tasks,
+        schedule={"kind": "staged", "stages": stages, "ends": ends},
+        steps=total,
+        every=-(-total // _LOOKS),
+        decay_share=0.0,
+        reset_moments=False,
+    )
+
+
+def _summary(runs: xr.Dataset, spec: CurriculumSpec, chances: tuple[float, ...]) -> xr.Dataset:
+    """Numbers of one treatment."""
+    steps, test = runs.step.values, runs.test_accuracy.values
+    first, second = spec.schedule.build(2).switches(spec.steps)
+    stages = [test[:, steps <= end] for end in (first, second)]
+    accuracy = np.stack([final_accuracy(np.moveaxis(stage, 1, -1)) for stage in stages], axis=1)
+    before, later = steps <= first, steps >= second
+    times = first_checkpoint(steps[before], test[:, before, 0], THRESHOLD)
+    again = first_checkpoint(steps[later] - second, test[:, later, 0], THRESHOLD)
+    drawn = np.flatnonzero((steps % spec.every == 0) | (steps == spec.steps))
+    in_steps = {"units": "steps"}
+    numbers = {
+        "first_time": (times, {"long_name": "until the source is learned"} | in_steps),
+        "again_time": (again, {"long_name": "until it is learned again"} | in_steps),
+        "savings": (savings(times, again), {"long_name": "savings"}),
+        "backward_transfer": (backward_transfer(accuracy), {"long_name": "backward transfer"}),
+        "forward_transfer": (forward_transfer(accuracy, chances), {"long_name": "forward transfer"}),
+        "target_after": (accuracy[:, 1, 1], {"long_name": "test accuracy of the target after its stage"}),
+        "stopped_at": (runs.stopped_at.values.astype(np.int64), {}),
+    }
+    curves = {name: test[:, drawn, place].round(_DIGITS) for place, name in enumerate(("source", "target"))}
+    accuracies = {"long_name": "test accuracy"}
+    return xr.Dataset(
+        {name: ("replicate", values, words) for name, (values, words) in numbers.items()}
+        | {name: (("replicate", "step"), values, accuracies) for name, values in curves.items()},
+        coords={"step": ("step", steps[drawn], {"long_name": "training steps $t$"})},
+    )
