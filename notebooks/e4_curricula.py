@@ -150,7 +150,7 @@ save("e4_f11_trajectories", trajectory_figures.trajectories, ways)
 # something; at $q=\frac12$ none does. Does a biased beginning help, and less so in wide networks? Both curricula of a
 # seed share start, hidden bits and random numbers.
 
-# %% tags=["e4_f7_parity"]
+# %% tags=["e4_f5_schedules", "e4_f7_parity"]
 parity = ParitySpec(bits=parity_bits, steps=parity_steps)
 strip = {"relevant": parity_relevant, "biases": parity_biases, "strip_steps": parity_strip_steps}
 widths = [each for each in parity_widths if each]
@@ -163,13 +163,15 @@ biased = curriculum_parity.parity_curriculum(
     mixture=parity_mixture,
     **strip,
 )
-save("e4_f7_parity", parity_figures.parity, biased)
 
-# %% tags=["e4_f5_schedules", "e4_f7_parity"]
+# %% tags=["e4_f7_parity"]
+save("e4_f7_parity", parity_figures.parity, biased)
+record(width_claims.width(biased) if decides(profile, width_claims.WIDTH) else None, width_claims.WIDTH)
+
+# %% tags=["e4_f5_schedules"]
 deciding = decides(profile, order_claims.CONCURRENT_BEATS_BLOCKED)
 judged = order_claims.concurrent_beats_blocked(ordered, biased) if deciding else None
 record(judged, order_claims.CONCURRENT_BEATS_BLOCKED)
-record(width_claims.width(biased) if deciding else None, width_claims.WIDTH)
 
 # %% [markdown]
 # Of twelve bits four hidden ones are hardly learned from uniform bits alone, and at once where bits are biased first;

@@ -14,6 +14,8 @@ from companion.studies.curriculum_runs import recorded_settings
 
 NOTEBOOKS = ("e4_curricula", "e4_generalisation", "e4_mixtures")
 PROFILES = ("smoke", "laptop", "night", "paper")
+#: Rooms whose functions take what studies return.
+AFTER_STUDIES = ("companion.claims.", "companion.explore.", "companion.figures.")
 #: The smallest profile at which a claim is decided from a study; what shares its networks goes with it.
 DECIDED = {
     "generalisation_delay": "laptop",
@@ -26,7 +28,7 @@ DECIDED = {
 }
 
 
-def nothing(*_):
+def nothing(*_, **__):
     return None
 
 
@@ -49,7 +51,7 @@ def asked(monkeypatch):
                 own = inspect.isfunction(value) and value.__module__ == module.__name__
                 if module.__name__.startswith("companion.studies.") and hasattr(value, "function"):
                     monkeypatch.setattr(module, name, noted(value))
-                elif own and module.__name__.startswith(("companion.claims.", "companion.explore.")):
+                elif own and module.__name__.startswith(AFTER_STUDIES):
                     monkeypatch.setattr(module, name, nothing)
 
         for name in NOTEBOOKS:

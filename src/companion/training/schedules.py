@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.training.mixtures import normalised_exponential, stage_ends, stage_weights
-from companion.training.schedule_checks import check_count, check_end, check_ends, check_order, check_share, check_weights
+from companion.training.schedule_checks import (
+    check_count,
+    check_end,
+    check_ends,
+    check_order,
+    check_share,
+    check_weights,
+)
 
 Floats = NDArray[np.float64]
 #: What an adaptive schedule remembers, by name, with one row for each network.

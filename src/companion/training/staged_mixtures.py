@@ -40,7 +40,7 @@ class Staged(Unwatching):
 
     def used(self) -> NDArray[np.bool_]:
         """Which operations have weight in some stage."""
-        return (np.array(self.stages) > 0).any(axis=0)
+        return np.array([any(weights) for weights in zip(*self.stages, strict=True)])
 
     def switches(self, steps: int) -> tuple[int, ...]:
         """Steps at which a stage begins, but for the first."""
