@@ -138,10 +138,11 @@ def other_versions(keys: Mapping[str, str]) -> list[str]:
         if folder is None:
             continue
         try:
-            made = read_manifest(folder).get("made", {}).get("versions", {})
+            made = read_manifest(folder).get("made")
         except DamagedResult:
             continue
-        for library, version in made.items():
+        versions = made.get("versions") if isinstance(made, dict) else None
+        for library, version in versions.items() if isinstance(versions, dict) else ():
             if library in current and version != current[library]:
                 found[library, version] = current[library]
     return [

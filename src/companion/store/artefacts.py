@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import xarray as xr  # slow to import, and a plan reads manifests only
 
 RESULT, MANIFEST = "result.nc", "manifest.json"
+#: Form of what is written, kept in the manifest. One that names none is of this, the first form.
+FORMAT = 1
 _QUARANTINE, _LOCKS = "quarantine", "locks"
 
 
@@ -69,11 +71,16 @@ def is_whole(folder: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a result; DamagedResult where it is not readable JSON."""
+    """The manifest of a result; DamagedResult where it is no JSON mapping, or of a form that is not known here."""
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise DamagedResult(f"{folder / MANIFEST}: {problem}") from problem
+    if not isinstance(manifest, dict):
+        raise DamagedResult(f"{folder / MANIFEST}: it holds no mapping")
+    if (form := manifest.get("format", FORMAT)) != FORMAT:
+        raise DamagedResult(f"{folder}: written by another version, in form {form!r}; this one reads {FORMAT}")
+    return manifest
 
 
 def read_result(folder: Path) -> "xr.Dataset":
@@ -89,9 +96,9 @@ def read_result(folder: Path) -> "xr.Dataset":
             raise DamagedResult(f"{folder / RESULT}: its bytes are not the ones that were written")
         with _one_process(), xr.open_dataset(folder / RESULT, engine="h5netcdf") as opened:
             dataset = opened.load()
+        dataset.attrs |= {"companion_key": manifest["key"], "companion_function": manifest["function"]}
     except (OSError, KeyError) as problem:
         raise DamagedResult(f"{folder}: {problem}") from problem
-    dataset.attrs |= {"companion_key": manifest["key"], "companion_function": manifest["function"]}
     return dataset
 
 
@@ -112,7 +119,7 @@ def write_result(address: Address, dataset: "xr.Dataset", manifest: dict[str, An
         plain.attrs = {k: v for k, v in dataset.attrs.items() if not k.startswith("companion_")}
         with _one_process():
             plain.to_netcdf(temporary / RESULT, engine="h5netcdf")
-        write_json(temporary / MANIFEST, manifest | {"result_sha256": file_digest(temporary / RESULT)})
+        write_json(temporary / MANIFEST, manifest | {"format": FORMAT, "result_sha256": file_digest(temporary / RESULT)})
         _flush(temporary / RESULT)
         for path, mode in ((temporary, 0o775), (temporary / RESULT, 0o664), (temporary / MANIFEST, 0o664)):
             path.chmod(mode)
@@ -153,10 +160,27 @@ def quarantine(folder: Path) -> Path:
 
 def all_results(root: Path) -> Iterator[tuple[Address, Path]]:
     """Every whole result of a store, by function, then by key."""
+    for address, folder in _folders(root):
+        if is_whole(folder):
+            yield address, folder
+
+
+def torn_results(root: Path) -> Iterator[tuple[Address, str]]:
+    """Every result of a store that lacks a file, which no kill can bring about, with the name of that file."""
+    for address, folder in _folders(root):
+        if (missing := missing_file(folder)) is not None:
+            yield address, missing
+
+
+def _folders(root: Path) -> Iterator[tuple[Address, Path]]:
     for function in sorted(path for path in root.glob("*") if path.name not in (_QUARANTINE, _LOCKS)):
         for folder in sorted(function.glob("[!.]*")):
-            if is_whole(folder):
-                yield Address(function.name, folder.name), folder
+            yield Address(function.name, folder.name), folder
+
+
+def missing_file(folder: Path) -> str | None:
+    """Name of the file that a result's folder lacks; None where it lacks none, or where there is no folder."""
+    return next((n for n in (RESULT, MANIFEST) if folder.is_dir() and not (folder / n).is_file()), None)
 
 
 def leftovers(root: Path) -> Iterator[Path]:

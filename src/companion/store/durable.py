@@ -24,6 +24,7 @@ from companion.store.artefacts import (
     Address,
     DamagedResult,
     check_storable,
+    missing_file,
     quarantine,
     read_manifest,
     read_result,
@@ -204,6 +205,8 @@ def fetch(address: Address, *, locked: bool = False) -> xr.Dataset | None:
     With ``locked``, the caller holds the key's lock: a damaged result is then moved aside. Without it
     another process might be replacing the result at this moment, so that nothing is touched.
     """
+    if locked and (missing := missing_file(address.own)):
+        events.tell(f"{address.own}: {missing} is missing; moved to {quarantine(address.own)}, computing it again")
     folder = address.find()
     if folder is None:
         return None
