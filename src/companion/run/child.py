@@ -10,14 +10,17 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from companion.run.papermill_text import read_node
+from companion.run.time_limit import stacks_of
 from companion.session import events
 from companion.session.files import write_json
+from companion.session.progress import duration
 
 #: Seconds that an interrupted kernel has to leave its cell before it is ended.
 GRACE_SECONDS = 5.0
@@ -35,8 +38,10 @@ class Spec:
     output: str
     result: str
     kernel_pid: str
+    stacks: str
     sockets: str
     parent: int
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,13 @@ class _Guard:
         self._spec = spec
         self.kernel: int | None = None
         self.asked = False
-        self.cell = ""
+        self.expired = False
+        self.stacks: list[str] = []
+        self.cell, self.number = "", 0
         signal.signal(signal.SIGTERM, self._heard)
         threading.Thread(target=self._watch_parent, daemon=True).start()
+        if spec.time_limit is not None:
+            _later(spec.time_limit, self._expire)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
@@ -74,9 +83,32 @@ class _Guard:
 
     def enter(self, source: str) -> None:
         """Go on to the next cell, or not."""
-        if self.asked:
+        if self.asked or self.expired:
             raise _Stopped
-        self.cell = source
+        self.cell, self.number = source, self.number + 1
+
+    def out_of_time(self) -> Failure:
+        """The failure of a notebook that did not end within its time: the cell, and where the kernel's threads were."""
+        said = f"not ended after {duration(self._spec.time_limit or 0.0)} (--time-limit)"
+        found = (
+            f"{said}; its threads then:"
+            if self.stacks
+            else f"{said}; its kernel did not say where its threads were"
+        )
+        return Failure(self.number or None, "TimeLimit", found, self.cell, self.stacks)
+
+    def _expire(self) -> None:
+        self.expired = True
+        if self.kernel is not None:
+            self.stacks = stacks_of(self.kernel, Path(self._spec.stacks))
+        self._signal_kernel(signal.SIGINT)
+        _later(GRACE_SECONDS, lambda: self._signal_kernel(signal.SIGKILL))
+        _later(2 * GRACE_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        """Leave the result without papermill, which did not notice that its kernel is gone."""
+        write_result(self._spec, "failed", self.out_of_time())
+        self._end_now()
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         if os.getppid() != self._spec.parent:
@@ -84,9 +116,7 @@ class _Guard:
         if not self.asked:
             self.asked = True
             self._signal_kernel(signal.SIGINT)
-            last = threading.Timer(GRACE_SECONDS, self._end_now)
-            last.daemon = True
-            last.start()
+            _later(GRACE_SECONDS, self._end_now)
 
     def _watch_parent(self) -> None:
         while os.getppid() == self._spec.parent:
@@ -115,17 +145,29 @@ def main(spec_file: str) -> None:
     try:
         _execute(spec, guard)
     except _Stopped:
-        pass
+        failure = guard.out_of_time() if guard.expired else None
     except Exception as error:
-        failure = _describe(error, guard.cell)
+        failure = guard.out_of_time() if guard.expired else _describe(error, guard.cell)
     status = "stopped" if guard.asked else "failed" if failure else "done"
-    write_json(Path(spec.result), {"status": status, "failure": asdict(failure) if failure else None})
+    write_result(spec, status, failure)
     shutil.rmtree(spec.sockets, ignore_errors=True)
+
+
+def write_result(spec: Spec, status: str, failure: Failure | None) -> None:
+    """Tell the run what became of the notebook."""
+    write_json(Path(spec.result), {"status": status, "failure": asdict(failure) if failure else None})
+
+
+def _later(seconds: float, act: Callable[[], None]) -> None:
+    """Call ``act`` after ``seconds``, unless this process has ended by then."""
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
 
 
 def _execute(spec: Spec, guard: _Guard) -> None:
     """Run the notebook through papermill, with a kernel that only this process can reach."""
-    _prepare_environment(Path(spec.sockets))
+    _prepare_environment(Path(spec.sockets), Path(spec.stacks))
     import papermill
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -173,11 +215,11 @@ def _execute(spec: Spec, guard: _Guard) -> None:
     )
 
 
-def _prepare_environment(private: Path) -> None:
+def _prepare_environment(private: Path, stacks: Path) -> None:
     """Make "python3" mean this Python, and keep the user's own IPython start-up files out of results."""
     private.mkdir(mode=0o700, parents=True, exist_ok=True)
     kernelspec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": [sys.executable, "-m", "companion.run.kernel", str(stacks), "-f", "{connection_file}"],
         "display_name": "Python 3",
         "language": "python",
     }

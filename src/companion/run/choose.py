@@ -8,6 +8,7 @@ from pathlib import Path
 
 from companion.run.plan import Request, parameter_changes
 from companion.run.record import that_count
+from companion.run.time_limit import time_limit_problems
 from companion.session.device import resolve_device
 from companion.session.root import project_root
 from companion.settings.notebook import Notebook, list_notebooks, read_notebook
@@ -30,6 +31,7 @@ class Wishes:
     only: Sequence[str] = ()
     device: str | None = None
     cluster: str | None = None
+    time_limit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def _find(names: Sequence[str]) -> tuple[list[Notebook], list[Problem]]:
 def choose(wishes: Wishes) -> Choice:
     """The requests that ``wishes`` come to. Raises SettingsError with all that is wrong in them at once."""
     of_options = _device_problems(wishes.device, "--device") + _cluster_problems(wishes.cluster, "--cluster")
-    of_options += _store_problems()
+    of_options += _store_problems() + time_limit_problems(wishes.time_limit)
     if misfit := fit("Profile", wishes.profile)[1]:
         given, allowed = shown_value(wishes.profile), describe(Profile)
         wrong = Problem("--profile", None, None, misfit.message, given, allowed, misfit.hint)

@@ -40,6 +40,9 @@ def run(
         str | None, typer.Option(help="inline, local, or an address like tcp://host:8786.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda: where tensors are computed.")] = None,
+    time_limit: Annotated[
+        str | None, typer.Option(metavar="TIME", help="End a notebook that takes longer: 90s, 30m, 2h.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Compute stored results again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why, and stop.")] = False,
     strict: Annotated[
@@ -59,7 +62,7 @@ def run(
     from companion.run.choose import Wishes
     from companion.settings.problems import SettingsError
 
-    wishes = Wishes(notebooks or (), profile, overrides or (), only or (), device, cluster)
+    wishes = Wishes(notebooks or (), profile, overrides or (), only or (), device, cluster, time_limit)
     try:
         if list_only:
             from companion.run.listing import print_list

@@ -16,6 +16,7 @@ from companion.run.follow import audience
 from companion.run.outcome import Outcome, of_hit
 from companion.run.plan import Step, make_plan
 from companion.run.record import overridden_folder
+from companion.run.time_limit import seconds_of
 from companion.session.progress import duration
 from companion.settings.problems import shown_path
 
@@ -49,7 +50,8 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
     report.print_plan(out, steps)
     if ways.dry_run:
         return DONE
-    outcomes = _execute(steps, wishes.profile, ways, out)
+    limit = None if wishes.time_limit is None else seconds_of(wishes.time_limit)
+    outcomes = _execute(steps, wishes.profile, ways, out, limit)
     report.print_failures(out, outcomes)
     if ways.check:
         agree = check.report_differences(out, wishes.profile, outcomes)
@@ -75,14 +77,16 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
     return _show_gallery(out) or code
 
 
-def _execute(steps: Sequence[Step], profile: str, ways: Ways, out: Console) -> list[Outcome]:
+def _execute(
+    steps: Sequence[Step], profile: str, ways: Ways, out: Console, limit: float | None
+) -> list[Outcome]:
     """Outcomes of all steps, in their order; nothing is started where nothing is to do."""
     to_do = [step for step in steps if not step.hit]
     outcomes = {step.request.name: of_hit(step) for step in steps if step.hit}
     if to_do:
         folder = check.fresh_folder(profile) if ways.check else None
         with audience(out) as listener:
-            executed = execute(to_do, Manner(profile, ways.jobs, ways.force, folder), listener)
+            executed = execute(to_do, Manner(profile, ways.jobs, ways.force, folder, limit), listener)
         outcomes |= {outcome.name: outcome for outcome in executed}
     return [outcomes[step.request.name] for step in steps]
 

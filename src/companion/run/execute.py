@@ -24,12 +24,16 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Manner:
-    """How to execute: how many at once, results anew or not, and where figures go if not in their place."""
+    """How to execute: how many at once, results anew or not, where figures go if not in their place.
+
+    ``time_limit`` is the time in seconds that each notebook may take.
+    """
 
     profile: str
     jobs: int = 1
     force: bool = False
     check_folder: Path | None = None
+    time_limit: float | None = None
 
     def aside(self, request: Request) -> Path | None:
         """Folder of the figures of ``request``, where they must not take the place of the tracked ones."""
@@ -125,7 +129,8 @@ class _Run:
         sockets = self.place.sockets / str(self.started)
         self.started += 1
         self.audience.started(outcome.name)
-        self.running[NotebookProcess(outcome, self.place, sockets, environment)] = time.monotonic()
+        process = NotebookProcess(outcome, self.place, sockets, environment, self.manner.time_limit)
+        self.running[process] = time.monotonic()
 
     def _settle(self, process: NotebookProcess) -> None:
         outcome = process.outcome

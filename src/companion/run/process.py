@@ -21,12 +21,19 @@ _LOG_LINES = 30
 class NotebookProcess:
     """One notebook's process, in a session of its own, so that Ctrl-C in the terminal does not reach it."""
 
-    def __init__(self, outcome: Outcome, place: Workplace, sockets: Path, environment: Mapping[str, str]):
+    def __init__(
+        self,
+        outcome: Outcome,
+        place: Workplace,
+        sockets: Path,
+        environment: Mapping[str, str],
+        time_limit: float | None = None,
+    ):
         self.outcome = outcome
         request = outcome.step.request
         self._file = {
             kind: (place.folder / f"{request.name}.{kind}").absolute()
-            for kind in ("spec.json", "result.json", "kernel.pid", "ipynb", "log")
+            for kind in ("spec.json", "result.json", "kernel.pid", "stacks", "ipynb", "log")
         }
         spec = {
             "path": str(request.notebook.path.absolute()),
@@ -35,8 +42,10 @@ class NotebookProcess:
             "output": str(self.executed),
             "result": str(self._file["result.json"]),
             "kernel_pid": str(self._file["kernel.pid"]),
+            "stacks": str(self._file["stacks"]),
             "sockets": str(sockets),
             "parent": os.getpid(),
+            "time_limit": time_limit,
         }
         self._file["spec.json"].write_text(json.dumps(spec), encoding="utf-8")
         with self._file["log"].open("wb") as log:

@@ -79,7 +79,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise DamagedResult(f"{folder / MANIFEST}: it holds no mapping")
     if (form := manifest.get("format", FORMAT)) != FORMAT:
-        raise DamagedResult(f"{folder}: written by another version, in form {form!r}; this one reads {FORMAT}")
+        raise DamagedResult(
+            f"{folder}: written by another version, in form {form!r}; this one reads {FORMAT}"
+        )
     return manifest
 
 
@@ -119,7 +121,10 @@ def write_result(address: Address, dataset: "xr.Dataset", manifest: dict[str, An
         plain.attrs = {k: v for k, v in dataset.attrs.items() if not k.startswith("companion_")}
         with _one_process():
             plain.to_netcdf(temporary / RESULT, engine="h5netcdf")
-        write_json(temporary / MANIFEST, manifest | {"format": FORMAT, "result_sha256": file_digest(temporary / RESULT)})
+        write_json(
+            temporary / MANIFEST,
+            manifest | {"format": FORMAT, "result_sha256": file_digest(temporary / RESULT)},
+        )
         _flush(temporary / RESULT)
         for path, mode in ((temporary, 0o775), (temporary / RESULT, 0o664), (temporary / MANIFEST, 0o664)):
             path.chmod(mode)

@@ -206,7 +206,9 @@ def fetch(address: Address, *, locked: bool = False) -> xr.Dataset | None:
     another process might be replacing the result at this moment, so that nothing is touched.
     """
     if locked and (missing := missing_file(address.own)):
-        events.tell(f"{address.own}: {missing} is missing; moved to {quarantine(address.own)}, computing it again")
+        events.tell(
+            f"{address.own}: {missing} is missing; moved to {quarantine(address.own)}, computing it again"
+        )
     folder = address.find()
     if folder is None:
         return None
