@@ -199,7 +199,10 @@ class Project:
 
     def left_by_the_dead(self) -> list[Path]:
         """What must not be there after a run that ended well."""
-        return [*(self.root / "build/runs/laptop/running").iterdir(), *(self.root / "build/store").glob("*/.*")]
+        return [
+            *(self.root / "build/runs/laptop/running").iterdir(),
+            *(self.root / "build/store").glob("*/.*"),
+        ]
 
     def processes(self) -> list[int]:
         """Pids of all processes that a run in this project started."""
@@ -236,11 +239,23 @@ def _lay_out(root: Path) -> Project:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Project]:
+def lay_out() -> Iterator[Callable[[Path], Project]]:
+    """Lays out the tiny project, never run, in a folder."""
+    projects: list[Project] = []
+
+    def lay(root: Path) -> Project:
+        projects.append(_lay_out(root))
+        return projects[-1]
+
+    yield lay
+    for project in projects:
+        project.end_all()
+
+
+@pytest.fixture
+def fresh(lay_out: Callable[[Path], Project], tmp_path: Path) -> Project:
     """The tiny project, never run."""
-    project = _lay_out(tmp_path / "project")
-    yield project
-    project.end_all()
+    return lay_out(tmp_path / "project")
 
 
 @dataclass(frozen=True)
