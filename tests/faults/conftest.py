@@ -214,10 +214,10 @@ class Project:
         return found
 
     def wait_for_orphans(self) -> None:
-        """Until all processes of a run that was killed are gone by themselves."""
+        """Until all processes of a run that has ended, however it did, are gone by themselves."""
         deadline = time.monotonic() + 20
         while orphans := self.processes():
-            assert time.monotonic() < deadline, f"still there after kill -9: {orphans}"
+            assert time.monotonic() < deadline, f"still there after the end: {orphans}"
             time.sleep(_POLL_SECONDS)
 
     def end_all(self) -> None:
@@ -260,20 +260,23 @@ def fresh(lay_out: Callable[[Path], Project], tmp_path: Path) -> Project:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What an undisturbed run leaves, and how many events it has."""
+    """What an undisturbed run leaves, how many events it has, and how long it takes here."""
 
     root: Path
     lasting: dict[str, bytes]
     events: int
+    seconds: float
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """One run that nothing happens to."""
     project = _lay_out(tmp_path_factory.mktemp("undisturbed") / "project")
+    started = time.monotonic()
     ended = project.run()
+    seconds = time.monotonic() - started
     assert ended.code == 0, ended.said
-    return Undisturbed(project.root, project.lasting(), len(project.past_events()))
+    return Undisturbed(project.root, project.lasting(), len(project.past_events()), seconds)
 
 
 @pytest.fixture

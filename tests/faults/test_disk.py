@@ -22,6 +22,9 @@ def test_on_a_full_disk_nothing_half_written_stays_and_with_room_the_run_goes_on
         os.posix_fallocate(file.fileno(), 0, free - 1000 * kilobytes)
     ended = project.run()
     assert ended.code == 1 and "No space left on device" in ended.said, ended.said
+    assert (
+        "Traceback (most recent call last):\n  File" not in ended.said
+    )  # of run_all.py; a cell's is another
     whole = project.lasting()
     assert whole.items() <= undisturbed.lasting.items()
     ballast.unlink()

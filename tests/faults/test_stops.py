@@ -1,6 +1,7 @@
 """Ctrl-C once and twice, and a notebook that never ends."""
 
 import json
+import re
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_ctrl_c_leaves_what_is_finished_and_says_how_to_go_on(fresh, undisturbed
     assert "SIGINT: stopping; once more to end at once" in ended.said
     assert "The same command goes on from there: python run_all.py --cluster local" in ended.said
     assert "KeyboardInterrupt" not in ended.said
-    assert fresh.processes() == []
+    fresh.wait_for_orphans()
     assert fresh.lasting().items() <= undisturbed.lasting.items()
     again = fresh.run("--cluster", "local")
     assert again.code == 0, again.said
@@ -55,7 +56,8 @@ def test_ctrl_c_twice_ends_a_cell_that_does_not_listen_at_once(finished, undistu
     run.press_ctrl_c()
     ended = run.end()
     assert ended.code == 130 and "SIGINT: ending at once" in ended.said, ended.said
-    assert finished.processes() == [] and finished.left_by_the_dead() == []
+    finished.wait_for_orphans()
+    assert finished.left_by_the_dead() == []
     assert finished.lasting() == undisturbed.lasting
     assert finished.run("tiny", "--dry-run").said == "tiny: nothing to do\n"
 
@@ -63,10 +65,10 @@ def test_ctrl_c_twice_ends_a_cell_that_does_not_listen_at_once(finished, undistu
 def test_a_hung_notebook_is_ended_with_its_stack_and_the_others_go_on(finished, undisturbed):
     finished.add_notebook("hung", _DEAF)
     finished.add_notebook("zebra", "# %%\n'the last one'")
-    ended = finished.run("--time-limit", "20s")
+    ended = finished.run("--time-limit", f"{undisturbed.seconds:.1f}s")  # what a slow machine needs for a run
     assert ended.code == 1
     assert "hung FAILED, cell [6], notebooks/hung.py:" in ended.said
-    assert "TimeLimit: not ended after 20.0 s (--time-limit); its threads then:" in ended.said
+    assert re.search(r"TimeLimit: not ended after .* s \(--time-limit\); its threads then:", ended.said)
     assert "    | wait_for_nothing()" in ended.said and "in wait_for_nothing" in ended.said
     assert "zebra: done" in ended.said and "tiny: nothing to do" in ended.said
     summary = json.loads((finished.root / "build/runs/laptop/summary.json").read_text())
@@ -75,7 +77,8 @@ def test_a_hung_notebook_is_ended_with_its_stack_and_the_others_go_on(finished, 
         "wait_for_nothing" in line for line in failure["traceback"]
     )
     assert (finished.root / "build/runs/laptop/hung.failed.ipynb").exists()
-    assert finished.processes() == [] and finished.left_by_the_dead() == []
+    finished.wait_for_orphans()
+    assert finished.left_by_the_dead() == []
     assert finished.lasting() == undisturbed.lasting
     plan = finished.run("--dry-run").said
     assert "hung: run\n    last run failed" in plan and "zebra: nothing to do" in plan

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from companion.compute.clusters import InlineCluster, cluster
 from companion.session import current, events
 from companion.session.progress import progress
 from companion.session.root import project_root
-from companion.store.durable import FORCE_VARIABLE, StoredFunction, fetch, note_use
+from companion.store.durable import FORCE_VARIABLE, StoredFunction, emit_use, fetch, note_use
 
 Condition = Mapping[str, Any]
 
@@ -58,11 +59,16 @@ def sweep(
                     f"sweep of {function.name}: a worker runs other code than this process; restart the cluster"
                 )
             advance(len(blocks[index]))
-    parts = []
+    parts, missing_blocks = [], set(missing)
     for index, address in enumerate(addresses):
         dataset = computed.get(index)
         if dataset is None:
+            started = time.monotonic()
             dataset = fetch(address)
+            if (
+                dataset is not None and index not in missing_blocks
+            ):  # whoever computed the others told of them
+                emit_use(address, "hit", time.monotonic() - started)
         if dataset is None:  # damaged, or not stored because code was edited meanwhile: here it is said which
             dataset = function(conditions=blocks[index], **common)
         note_use(address)

@@ -149,8 +149,13 @@ def main(spec_file: str) -> None:
     except Exception as error:
         failure = guard.out_of_time() if guard.expired else _describe(error, guard.cell)
     status = "stopped" if guard.asked else "failed" if failure else "done"
-    write_result(spec, status, failure)
-    shutil.rmtree(spec.sockets, ignore_errors=True)
+    try:
+        write_result(spec, status, failure)
+    except OSError as error:
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(os.EX_IOERR)
+    finally:
+        shutil.rmtree(spec.sockets, ignore_errors=True)
 
 
 def write_result(spec: Spec, status: str, failure: Failure | None) -> None:

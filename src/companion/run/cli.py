@@ -1,6 +1,5 @@
 """The command line of run_all.py."""
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,9 +12,6 @@ from companion.session.root import project_root
 
 # Everything else is imported where it is used: --help and a wrong option should not wait for it.
 
-
-# What a full or read-only disk says; anything else is an error of ours and shows its traceback.
-_DISK_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -76,7 +72,9 @@ def run(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     except OSError as error:
-        if error.errno not in _DISK_REFUSALS:
+        from companion.session.files import DISK_REFUSALS
+
+        if error.errno not in DISK_REFUSALS:
             raise
         typer.echo(
             f"{error}\nwhat was finished before is whole; the same command goes on from there", err=True

@@ -17,6 +17,7 @@ from companion.run.outcome import Outcome, of_hit
 from companion.run.plan import Step, make_plan
 from companion.run.record import overridden_folder
 from companion.run.time_limit import seconds_of
+from companion.session.files import DISK_REFUSALS
 from companion.session.progress import duration
 from companion.settings.problems import shown_path
 
@@ -105,9 +106,12 @@ def _show_gallery(out: Console) -> int:
     """Bring the gallery up to date and say where it is; 1 where a file cannot be written or understood."""
     try:
         index = gallery.refresh()
-    except (OSError, ValueError):  # a full disk, a damaged record: results are safe, and must not seem lost
-        traceback.print_exc()
-        report.line(out, "\nthe gallery could not be built; figures and results are complete")
+    except (OSError, ValueError) as error:  # a full disk, a damaged record: results must not seem lost
+        refused = isinstance(error, OSError) and error.errno in DISK_REFUSALS
+        if not refused:
+            traceback.print_exc()
+        why = f" ({error})" if refused else ""
+        report.line(out, f"\nthe gallery could not be built{why}; finished figures and results are whole")
         return FAILED
     report.line(out, f"\ngallery: {shown_path(index)}")
     return DONE

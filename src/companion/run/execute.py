@@ -136,12 +136,15 @@ class _Run:
         outcome = process.outcome
         outcome.seconds = time.monotonic() - self.running.pop(process)
         process.settle(stop_asked=self.stop.asked)
-        take_verdicts(outcome, restore=self.verdicts_before.get(outcome.name))
-        if not outcome.step.request.only and not self.manner.check_folder:
-            try:
+        try:
+            take_verdicts(outcome, restore=self.verdicts_before.get(outcome.name))
+            if not outcome.step.request.only and not self.manner.check_folder:
                 keep(outcome, process.executed)
-            except OSError as error:
+        except OSError as error:
+            if outcome.failure is None:
                 outcome.fail(type(error).__name__, str(error))
+            else:
+                outcome.remarks.append(str(error))
         self.audience.ended(outcome)
 
     def _environment(self, outcome: Outcome) -> dict[str, str]:

@@ -116,8 +116,13 @@ def keep(outcome: Outcome, executed: Path) -> None:
         folder = record.overridden_folder(request.profile)
         place, failed = folder / place.name, folder / failed.name
     if outcome.status == "failed" and executed.exists():
-        write_atomically(failed, _portable(executed))
-        outcome.stopped = failed
+        try:
+            text = _portable(executed)
+        except ValueError:  # papermill writes in place: a full disk cuts it short
+            outcome.remarks.append("as it stopped it was written in part only, and is not kept")
+        else:
+            write_atomically(failed, text)
+            outcome.stopped = failed
     if outcome.status != "done":
         return
     write_atomically(place, _portable(executed))

@@ -91,6 +91,8 @@ class NotebookProcess:
         elif result is None:
             code = self._process.returncode
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+            if code == os.EX_IOERR:
+                how = "without room to write what became of the notebook; the disk may be full"
             outcome.fail("ProcessEnded", f"the notebook's process was ended {how}", self._log())
         elif result["status"] == "stopped":
             outcome.fail("Stopped", "somebody told the notebook's process to end")

@@ -1,6 +1,7 @@
 """Atomic writes: a file is whole or it is the one that was there before."""
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -10,6 +11,9 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+#: What a full or read-only disk says; any other error of a file is one of ours.
+DISK_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
 
 def temporary_name(target: Path) -> Path:

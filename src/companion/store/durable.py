@@ -105,7 +105,7 @@ class StoredFunction:
                 if dataset is None:
                     status = "computed"
                     dataset = self._compute(address, request, bound)
-        _emit_use(address, status, time.monotonic() - started)
+        emit_use(address, status, time.monotonic() - started)
         return dataset
 
     def _compute(
@@ -194,7 +194,8 @@ def note_use(address: Address) -> None:
         session.touched[address.key] = address.function
 
 
-def _emit_use(address: Address, status: str, seconds: float) -> None:
+def emit_use(address: Address, status: str, seconds: float) -> None:
+    """Note the use of a result, and tell the run of it; ``status`` is "hit" or "computed"."""
     note_use(address)
     events.emit("result", function=address.function, key=address.key, status=status, seconds=seconds)
 
