@@ -19,7 +19,8 @@ test: install
 		-m "not faults and not slurm and not browser"
 
 test-all: test
-	$(BIN)/python -m pytest -m "faults or slurm or browser"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m faults
+	$(BIN)/python -m pytest -m "slurm or browser"
 
 lab: install
 	JUPYTER_CONFIG_PATH="$(CURDIR)" JUPYTER_PREFER_ENV_PATH=1 \

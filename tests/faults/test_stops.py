@@ -26,6 +26,23 @@ _DEAF = """
     wait_for_nothing()
 """
 
+_HANGING = '''
+"""A study that never ends."""
+
+import time
+
+import xarray as xr
+
+from companion.store.durable import stored
+
+
+@stored
+def never(conditions: tuple[dict[str, int], ...], seed: int) -> xr.Dataset:
+    """Hang."""
+    time.sleep(100_000)
+    return xr.Dataset()
+'''
+
 
 def test_ctrl_c_leaves_what_is_finished_and_says_how_to_go_on(fresh, undisturbed):
     run = fresh.start("--cluster", "local")
@@ -82,3 +99,23 @@ def test_a_hung_notebook_is_ended_with_its_stack_and_the_others_go_on(finished, 
     assert finished.lasting() == undisturbed.lasting
     plan = finished.run("--dry-run").said
     assert "hung: run\n    last run failed" in plan and "zebra: nothing to do" in plan
+
+
+def test_workers_that_hang_are_replaced_for_the_next_notebook(finished, undisturbed):
+    (finished.root / "tiny_hanging.py").write_text(_HANGING)
+    cells = """
+        # %%
+        import {module}
+        from companion.compute.sweeps import sweep
+
+        sweep({module}.{function}, [{{"walker": walker}} for walker in range(8, 14)], block=1, seed=0)
+    """
+    finished.add_notebook("hung", cells.format(module="tiny_hanging", function="never"))
+    finished.add_notebook("zebra", cells.format(module="tiny_study", function="walks"))
+    limit = f"{1.5 * undisturbed.seconds:.1f}s"
+    ended = finished.run("--time-limit", limit, "--cluster", "local")
+    assert ended.code == 1
+    assert "hung FAILED" in ended.said and "TimeLimit" in ended.said, ended.said
+    assert "zebra: done" in ended.said, ended.said
+    finished.wait_for_orphans()
+    assert undisturbed.lasting.items() <= finished.lasting().items()

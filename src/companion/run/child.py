@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from companion.run.papermill_text import read_node
-from companion.run.time_limit import stacks_of
+from companion.run.time_limit import TIME_LIMIT, stacks_of
 from companion.session import events
 from companion.session.files import write_json
 from companion.session.progress import duration
@@ -95,7 +95,7 @@ class _Guard:
             if self.stacks
             else f"{said}; its kernel did not say where its threads were"
         )
-        return Failure(self.number or None, "TimeLimit", found, self.cell, self.stacks)
+        return Failure(self.number or None, TIME_LIMIT, found, self.cell, self.stacks)
 
     def _expire(self) -> None:
         self.expired = True

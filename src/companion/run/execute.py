@@ -15,6 +15,7 @@ from companion.run.outcome import Outcome, Verdicts, keep, read_verdicts, take_v
 from companion.run.plan import Request, Step
 from companion.run.process import NotebookProcess
 from companion.run.record import overridden_folder
+from companion.run.time_limit import TIME_LIMIT
 from companion.run.workplace import Workplace, workplace
 from companion.session import events
 from companion.session.root import project_root
@@ -119,7 +120,7 @@ class _Run:
         try:
             environment = self._environment(outcome)
         except Exception as error:  # whatever a scheduler answers; the other notebooks may do without it
-            outcome.fail(type(error).__name__, f"cluster {request.parameters.values['cluster']!r}: {error}")
+            outcome.fail(type(error).__name__, f"cluster {_cluster(outcome)!r}: {error}")
             self.audience.ended(outcome)
             return
         if self.stop.asked:  # while the cluster started
@@ -136,6 +137,8 @@ class _Run:
         outcome = process.outcome
         outcome.seconds = time.monotonic() - self.running.pop(process)
         process.settle(stop_asked=self.stop.asked)
+        if outcome.failure and outcome.failure["ename"] == TIME_LIMIT:
+            self._replace_cluster(outcome)
         try:
             take_verdicts(outcome, restore=self.verdicts_before.get(outcome.name))
             if not outcome.step.request.only and not self.manner.check_folder:
@@ -146,6 +149,12 @@ class _Run:
             else:
                 outcome.remarks.append(str(error))
         self.audience.ended(outcome)
+
+    def _replace_cluster(self, outcome: Outcome) -> None:
+        """Give the next notebook other workers: these may hang in this one's blocks. What runs keeps them."""
+        name = _cluster(outcome)
+        if all(_cluster(process.outcome) != name for process in self.running):
+            self.clusters.stop(name)
 
     def _environment(self, outcome: Outcome) -> dict[str, str]:
         """Variables of the kernel: where things are and who works; never physics."""
@@ -158,7 +167,7 @@ class _Run:
             "COMPANION_EVENTS": str(self.place.events),
             "COMPANION_NOTEBOOK": outcome.name,
             "COMPANION_RUN": "1",
-            "COMPANION_CLUSTER": self.clusters.address(outcome.step.request.parameters.values["cluster"]),
+            "COMPANION_CLUSTER": self.clusters.address(_cluster(outcome)),
             "COMPANION_FORCE": self.place.run_id if self.manner.force else None,
             "NUMBA_NUM_THREADS": str(self.cores),
             "OMP_NUM_THREADS": str(self.cores),
@@ -189,11 +198,20 @@ class _Clusters:
         cluster = self._started[name]
         return None if cluster is None else cluster.address
 
+    def stop(self, name: str) -> None:
+        """Stop the cluster called ``name``, if it was started; whoever needs it next gets a new one."""
+        cluster = self._started.pop(name, None)
+        if cluster is not None:
+            cluster.close()
+
     def close(self) -> None:
         """Stop them all."""
-        for cluster in self._started.values():
-            if cluster is not None:
-                cluster.close()
+        for name in list(self._started):
+            self.stop(name)
+
+
+def _cluster(outcome: Outcome) -> str:
+    return outcome.step.request.parameters.values["cluster"]
 
 
 def _cores(at_once: int) -> int:

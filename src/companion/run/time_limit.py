@@ -12,6 +12,9 @@ from companion.settings.problems import Problem
 #: Asks a kernel under a run to write down its stacks.
 STACKS_SIGNAL = signal.SIGUSR2
 
+#: Name of the failure of a notebook that did not end within its time.
+TIME_LIMIT = "TimeLimit"
+
 _ALLOWED = "a number above 0 and its unit, as in 90s, 30m, 2h"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _DUMP_SECONDS, _POLL_SECONDS = 2.0, 0.02
