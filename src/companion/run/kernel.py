@@ -21,5 +21,6 @@ def main(stacks: Path) -> None:
 
 
 if __name__ == "__main__":
-    del sys.path[0]  # the working directory, which is no place to import from before the kernel says so
+    if sys.path[0] in ("", str(Path.cwd())):  # no place to import from until the kernel itself puts it there
+        del sys.path[0]
     main(Path(sys.argv.pop(1)))
