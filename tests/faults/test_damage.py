@@ -15,8 +15,7 @@ from companion.datasets.idx_files import DamagedData, idx_digest, idx_header
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("cluster", ["inline", "local"])
-def test_damaged_results_are_moved_aside_and_computed_again(finished, undisturbed, cluster):
+def test_damaged_results_are_moved_aside_and_computed_again(finished, undisturbed):
     powers, summary = (finished.result(f"tiny_study.{name}") for name in ("powers", "summary"))
     cut, headless, *_ = sorted((finished.root / "build/store/tiny_study.walks").iterdir())
     content = bytearray((powers / "result.nc").read_bytes())
@@ -26,8 +25,8 @@ def test_damaged_results_are_moved_aside_and_computed_again(finished, undisturbe
     (headless / "manifest.json").unlink()
     (summary / "result.nc").unlink()
     found = finished.run("store", "verify")
-    assert found.code == 1 and "7 checks, 4 not right" not in found.said and "4 not right" in found.said
-    ended = finished.run("--cluster", cluster)
+    assert found.code == 1 and "6 checks, 4 not right" in found.said, found.said
+    ended = finished.run("--cluster", "local")
     assert ended.code == 0, ended.said
     for folder in (powers, cut):
         assert f"{folder / 'result.nc'}: its bytes are not the ones that were written; moved to" in ended.said
