@@ -1,0 +1,105 @@
+"""``--detach``: a run that goes on when the login session ends, as a SLURM job or as a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from companion.run import report
+from companion.run.batch_script import batch_script, blamed
+from companion.run.choose import Wishes, choose
+from companion.run.conduct import DONE, console
+from companion.run.detached import Detached, detached_folder, new_id
+from companion.run.history import DETACHED_VARIABLE
+from companion.run.plan import make_plan
+from companion.session.files import write_atomically
+from companion.session.root import project_root
+from companion.settings.problems import Problem, SettingsError, shown_path
+
+_SUBMISSION_SECONDS = 60
+
+
+def submit(wishes: Wishes, arguments: Sequence[str], *, because: str | None = None) -> int:
+    """Plan, then start ``run_all.py ARGUMENTS`` on its own and say where it is; returns at once.
+
+    A cluster with a file takes it as one job; else it is a process on this machine. ``because`` is a reason to
+    run what has not changed, too. Raises SettingsError, before anything is started, where wishes are wrong, and
+    where the cluster refuses the job.
+    """
+    out = console()
+    steps = make_plan(choose(wishes).requests, because=because)
+    report.print_plan(out, steps)
+    to_do = [step.request.name for step in steps if not step.hit]
+    if not to_do:
+        report.line(out, "\nnothing is detached")
+        return DONE
+    root, identity = project_root(), new_id()
+    folder = detached_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"{identity}.log"
+    command = [sys.executable, str(root / "run_all.py"), *arguments]
+    cluster = wishes.cluster or "local"
+    host, now = socket.gethostname(), time.time()
+    run = Detached(identity, now, wishes.profile, cluster, command, to_do, str(log), host)
+    job = pid = None
+    if cluster in ("inline", "local") or "://" in cluster:
+        pid = _start(command, log, identity)
+    else:
+        job = _submit(cluster, command, log, root, identity)
+    run = Detached(**{**vars(run), "job": job, "pid": pid})
+    run.write()
+    what = f"submitted to {cluster} as job {job}" if job else f"running on its own, process {pid} on {host}"
+    report.line(out, f"\n{what}: {', '.join(to_do)}")
+    report.line(out, f"log:   {shown_path(log)}")
+    report.line(out, "state: python run_all.py status")
+    report.line(out, f"stop:  {run.how_to_stop}")
+    return DONE
+
+
+def _start(command: Sequence[str], log: Path, identity: str) -> int:
+    """Start ``command`` in a session of its own, which no hang-up reaches; its pid."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=project_root(),
+            env=os.environ | {DETACHED_VARIABLE: identity},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    pid = process.pid
+    process.returncode = 0  # it is meant to outlive this process, which must not be warned of that
+    return pid
+
+
+def _submit(cluster: str, command: Sequence[str], log: Path, root: Path, identity: str) -> str:
+    """Submit ``command`` as the cluster's driver job; the job's id. Raises SettingsError where it is refused."""
+    from companion.compute.cluster_settings import check_account, read_cluster
+
+    settings = read_cluster(cluster)
+    check_account(settings)
+    text = batch_script(settings, command, log, root, {DETACHED_VARIABLE: identity})
+    script = detached_folder() / f"{identity}.sh"
+    write_atomically(script, text)
+    file = f"params/clusters/{cluster}.yaml"
+    try:
+        done = subprocess.run(
+            ["sbatch", "--parsable", str(script)], capture_output=True, text=True, timeout=_SUBMISSION_SECONDS
+        )
+    except FileNotFoundError:
+        message = (
+            f"there is no sbatch on {socket.gethostname()}: give this command on a login node of {cluster}"
+        )
+        raise SettingsError([Problem(f"--cluster {cluster}", None, None, message)]) from None
+    except subprocess.TimeoutExpired:
+        message = f"sbatch did not answer within {_SUBMISSION_SECONDS} s; `squeue --me` says whether it took the job"
+        raise SettingsError([Problem(f"--cluster {cluster}", None, None, message)]) from None
+    if done.returncode:
+        words = done.stderr.strip() or done.stdout.strip()
+        message = f"the job was refused: {words} (script: {shown_path(script)})"
+        raise SettingsError([Problem(file, None, blamed(words), message)])
+    return done.stdout.strip().split(";")[0]
