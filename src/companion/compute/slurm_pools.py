@@ -82,7 +82,7 @@ class Pool:
     failed: str | None = None
     _number: int = 0
     _failures: int = 0
-    _looked: float = -math.inf
+    _looked: float = 0.0
     _retry_at: float = -math.inf
     _waits_since: float | None = None
     _next_word: float = 0.0
