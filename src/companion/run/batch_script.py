@@ -53,8 +53,6 @@ def batch_script(
     if settings.modules:
         lines.append(f"module load {shlex.join(settings.modules)}")
     lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(exports.items())]
-    if settings.scratch and "COMPANION_STORE" not in exports:
-        lines.append(f'export COMPANION_STORE="{settings.scratch}"')
     lines += settings.setup
     lines.append(f"cd {shlex.quote(str(root))} || exit 1")
     python = f'"${{COMPANION_PYTHON:-{shlex.quote(command[0])}}}"'
@@ -93,10 +91,10 @@ _BLAMED = {
 }
 
 
-def blamed(words: str) -> str:
-    """The setting that sbatch's refusal ``words`` most likely mean.
+def blamed(words: str) -> str | None:
+    """The setting that sbatch's refusal ``words`` most likely mean, if one can tell.
 
     >>> blamed("sbatch: error: invalid partition specified: man")
     'driver.partition'
     """
-    return next((name for word, name in _BLAMED.items() if word in words.lower()), "driver")
+    return next((name for word, name in _BLAMED.items() if word in words.lower()), None)

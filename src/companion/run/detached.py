@@ -29,6 +29,7 @@ class Detached:
     notebooks: list[str]
     log: str
     host: str
+    store: str
     job: str | None = None
     pid: int | None = None
 

@@ -4,6 +4,7 @@ import datetime
 import re
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from companion.run import report
 from companion.run.conduct import console
+from companion.run.detached import read_detached
 from companion.run.history import read_history
 from companion.run.spending import spent_since
 from companion.session.progress import duration
@@ -78,7 +80,7 @@ def tell(out: Console, moment: float) -> None:
         lines = [_ending(entry) for entry in entries if entry["status"] in wanted]
         _tell_lines(out, title, lines)
     _tell_lines(out, "verdicts that changed", verdict_changes(entries))
-    spent = spent_since(moment)
+    spent = spent_since(moment, (Path(run.store) for run in read_detached()))
     computed, read = (sum(entry[name] for entry in entries) for name in ("computed", "read"))
     report.line(out, f"\nresults: {computed} computed, {read} read by the notebooks above")
     hours = f"{spent.core_hours:.2f} core-hours, {spent.gpu_hours:.2f} GPU-hours"

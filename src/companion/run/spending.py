@@ -1,7 +1,8 @@
 """What results cost that were made lately: core-hours and GPU-hours, from their manifests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from companion.store.artefacts import MANIFEST, DamagedResult, all_results, read_manifest, store_roots
@@ -19,13 +20,13 @@ class Spending:
     gpu_hours: float
 
 
-def spent_since(moment: float) -> Spending:
-    """What the results of one's own store cost that were made at ``moment`` (seconds since 1970) or later.
+def spent_since(moment: float, stores: Iterable[Path] = ()) -> Spending:
+    """What the results cost that were made at ``moment`` (seconds since 1970) or later, in one's own store and others.
 
     Work inside other work counts once: a result's own share is what remains after the results that it used and
     that were made meanwhile, unless others did that work (workers), which shows in it being more than its own.
     """
-    made = {manifest["key"]: manifest for manifest in _manifests(moment)}
+    made = {manifest["key"]: manifest for manifest in _manifests(moment, stores)}
     core = gpu = 0.0
     for manifest in made.values():
         inner = [made[key] for key in manifest["used"] if key in made and _within(made[key], manifest)]
@@ -38,8 +39,9 @@ def spent_since(moment: float) -> Spending:
     return Spending(len(made), core / 3600, gpu / 3600)
 
 
-def _manifests(moment: float) -> Iterator[dict[str, Any]]:
-    for _, folder in all_results(store_roots()[0]):
+def _manifests(moment: float, stores: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    roots = {path.resolve() for path in (store_roots()[0], *stores)}
+    for _, folder in (result for root in sorted(roots) for result in all_results(root)):
         try:
             if (folder / MANIFEST).stat().st_mtime < moment - _MARGIN_SECONDS:
                 continue

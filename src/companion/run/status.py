@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from companion.compute import slurm_jobs
+from companion.compute.slurm_jobs import JobState
 from companion.run import report
 from companion.run.conduct import console
 from companion.run.detached import Detached, notes_of, read_detached
 from companion.run.follow import described
 from companion.run.history import read_history
-from companion.run.slurm_queue import Job, jobs_in_queue
 from companion.run.workplace import ABOUT, folders_of_runs
 from companion.session.events import read_events
 from companion.session.progress import duration
@@ -76,7 +77,7 @@ def status(
 def known_runs() -> list[Known]:
     """Runs in the foreground, then detached ones: those that go on, and the latest that have ended."""
     detached = read_detached()
-    jobs = jobs_in_queue(run.job for run in detached if run.job)
+    jobs = slurm_jobs.queue() if any(run.job for run in detached) else {}
     folders = list(_folders())
     found = [_foreground(folder, about) for folder, about in folders if not about.get("detached")]
     of_detached = {about["detached"]: (folder, about) for folder, about in folders if about.get("detached")}
@@ -106,13 +107,16 @@ def _foreground(folder: Path, about: Mapping[str, Any]) -> Known:
 
 
 def _detached(
-    run: Detached, jobs: Mapping[str, Job] | None, folder: Path | None, about: Mapping[str, Any]
+    run: Detached, jobs: Mapping[str, JobState] | None, folder: Path | None, about: Mapping[str, Any]
 ) -> Known:
     notes = notes_of(run.id)
     known = Known(run.id, "", run.profile, run.cluster, detached=True, log=shown_path(Path(run.log)))
     known.started, known.starts = notes.get("started", run.submitted), notes.get("starts", 0)
     job = jobs.get(run.job) if jobs is not None and run.job else None
-    known.slurm = job.said if job else "SLURM does not answer here" if run.job and jobs is None else None
+    if job:
+        known.slurm = f"{job.state} {job.detail}".strip()
+    elif run.job and jobs is None:
+        known.slurm = "does not answer here"
     known.state = _state(run, notes, job, asked=jobs is not None)
     if known.state in ("queued", "requeued", "running"):
         known.stop = run.how_to_stop
@@ -127,7 +131,7 @@ def _detached(
     return known
 
 
-def _state(run: Detached, notes: Mapping[str, Any], job: Job | None, *, asked: bool) -> str:
+def _state(run: Detached, notes: Mapping[str, Any], job: JobState | None, *, asked: bool) -> str:
     """One word for a detached run, from SLURM's word, from its own notes, or from its process."""
     said = _STATES.get(notes["code"], "failed") if "code" in notes else None
     if run.job:

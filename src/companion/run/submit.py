@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from companion.compute import slurm_jobs
+from companion.compute.cluster_settings import check_account, cluster_names, read_cluster
 from companion.run import report
 from companion.run.batch_script import batch_script, blamed
 from companion.run.choose import Wishes, choose
@@ -18,8 +20,7 @@ from companion.run.plan import make_plan
 from companion.session.files import write_atomically
 from companion.session.root import project_root
 from companion.settings.problems import Problem, SettingsError, shown_path
-
-_SUBMISSION_SECONDS = 60
+from companion.store.artefacts import store_roots
 
 
 def submit(wishes: Wishes, arguments: Sequence[str], *, because: str | None = None) -> int:
@@ -29,7 +30,10 @@ def submit(wishes: Wishes, arguments: Sequence[str], *, because: str | None = No
     run what has not changed, too. Raises SettingsError, before anything is started, where wishes are wrong, and
     where the cluster refuses the job.
     """
-    out = console()
+    out, cluster = console(), wishes.cluster or "local"
+    on_slurm = cluster in cluster_names()
+    if on_slurm and (scratch := read_cluster(cluster).scratch):
+        os.environ.setdefault("COMPANION_STORE", os.path.expandvars(scratch))  # also for the plan, made here
     steps = make_plan(choose(wishes).requests, because=because)
     report.print_plan(out, steps)
     to_do = [step.request.name for step in steps if not step.hit]
@@ -41,15 +45,14 @@ def submit(wishes: Wishes, arguments: Sequence[str], *, because: str | None = No
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{identity}.log"
     command = [sys.executable, str(root / "run_all.py"), *arguments]
-    cluster = wishes.cluster or "local"
     host, now = socket.gethostname(), time.time()
-    run = Detached(identity, now, wishes.profile, cluster, command, to_do, str(log), host)
+    store = str(store_roots()[0])
     job = pid = None
-    if cluster in ("inline", "local") or "://" in cluster:
-        pid = _start(command, log, identity)
-    else:
+    if on_slurm:
         job = _submit(cluster, command, log, root, identity)
-    run = Detached(**{**vars(run), "job": job, "pid": pid})
+    else:
+        pid = _start(command, log, identity)
+    run = Detached(identity, now, wishes.profile, cluster, command, to_do, str(log), host, store, job, pid)
     run.write()
     what = f"submitted to {cluster} as job {job}" if job else f"running on its own, process {pid} on {host}"
     report.line(out, f"\n{what}: {', '.join(to_do)}")
@@ -78,8 +81,6 @@ def _start(command: Sequence[str], log: Path, identity: str) -> int:
 
 def _submit(cluster: str, command: Sequence[str], log: Path, root: Path, identity: str) -> str:
     """Submit ``command`` as the cluster's driver job; the job's id. Raises SettingsError where it is refused."""
-    from companion.compute.cluster_settings import check_account, read_cluster
-
     settings = read_cluster(cluster)
     check_account(settings)
     text = batch_script(settings, command, log, root, {DETACHED_VARIABLE: identity})
@@ -87,19 +88,8 @@ def _submit(cluster: str, command: Sequence[str], log: Path, root: Path, identit
     write_atomically(script, text)
     file = f"params/clusters/{cluster}.yaml"
     try:
-        done = subprocess.run(
-            ["sbatch", "--parsable", str(script)], capture_output=True, text=True, timeout=_SUBMISSION_SECONDS
-        )
-    except FileNotFoundError:
-        message = (
-            f"there is no sbatch on {socket.gethostname()}: give this command on a login node of {cluster}"
-        )
-        raise SettingsError([Problem(f"--cluster {cluster}", None, None, message)]) from None
-    except subprocess.TimeoutExpired:
-        message = f"sbatch did not answer within {_SUBMISSION_SECONDS} s; `squeue --me` says whether it took the job"
-        raise SettingsError([Problem(f"--cluster {cluster}", None, None, message)]) from None
-    if done.returncode:
-        words = done.stderr.strip() or done.stdout.strip()
-        message = f"the job was refused: {words} (script: {shown_path(script)})"
-        raise SettingsError([Problem(file, None, blamed(words), message)])
-    return done.stdout.strip().split(";")[0]
+        return slurm_jobs.submit(script, file)
+    except slurm_jobs.SubmissionRejected as refusal:
+        setting = blamed(str(refusal).partition("\n")[0])
+        place = file if setting else f"--cluster {cluster}"
+        raise SettingsError([Problem(place, None, setting, str(refusal))]) from None

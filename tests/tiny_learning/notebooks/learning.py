@@ -13,7 +13,7 @@ profile: Profile = "laptop"  # parameter file that these values come from
 device: Device = "auto"  # where tensors live
 cluster: Cluster = "inline"  # who works on the blocks of the sweep
 seed: Seed = 0  # root of the random numbers
-steps: Count = 6000  # training steps
+steps: Count = 1500  # training steps
 starts: Count = 2  # how many trainings
 
 # %%
