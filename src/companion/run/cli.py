@@ -38,7 +38,8 @@ def run(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Notebooks at once.")] = 1,
     cluster: Annotated[
-        str | None, typer.Option(help="inline, local, or an address like tcp://host:8786.")
+        str | None,
+        typer.Option(help="inline, local, a file in params/clusters, or an address like tcp://host:8786."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda: where tensors are computed.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Compute stored results again.")] = False,
