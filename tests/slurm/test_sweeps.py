@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 import xarray as xr
 
+from companion.compute.clusters import _disconnect as disconnect
 from companion.compute.clusters import start
+from companion.compute.slurm import SlurmCluster
+from companion.compute.slurm_pools import Patience
 from companion.compute.sweeps import sweep
 from companion.session import current
 from companion.store.artefacts import all_results, store_roots
@@ -182,6 +185,27 @@ def test_work_that_ends_its_workers_is_named_with_its_conditions_and_their_logs(
     assert "conditions: {'run': 2}, {'run': 3}" in text
     logs = project / text.rpartition("logs of the workers: ")[2]
     assert any("was killed by signal 9" in log.read_text() for log in logs.glob("*.err"))
+
+
+def test_idle_jobs_are_let_go_and_come_back_with_the_work(slurm, study, project, monkeypatch):
+    file = project / "params/clusters/sandbox.yaml"
+    wide = 'cores: 2\n    memory_gib: 2\n    walltime: "0:10"\n    minimum_jobs: 0\n    maximum_jobs: 1'
+    narrow = wide.replace("2", "1", 2).replace("maximum_jobs: 1", "maximum_jobs: 2")
+    assert narrow in file.read_text()
+    file.write_text(file.read_text().replace(narrow, wide, 1))
+    cluster = SlurmCluster("sandbox", Patience(idle=1.0))
+    try:
+        monkeypatch.setattr(
+            current, "_current", SimpleNamespace(cluster=cluster.address, device="cpu", touched={})
+        )
+        sweep(study.on_processors, runs(6), block=1)
+        assert len(cluster.identities) == 1  # its two workers share one job
+        slurm.wait_until(lambda: not slurm.jobs(), 60, "the idle job has left")
+        assert cluster.identities == []
+        assert len(sweep(study.on_processors, runs(8), block=1).run) == 8
+    finally:
+        disconnect(cluster.address)
+        cluster.close()
 
 
 def lay_out(folder: Path) -> Path:

@@ -214,14 +214,14 @@ class Pool:
             submitted.append(identity)
         if submitted:
             self.tell(
-                f"submitted {len(submitted)} {self.kind} {'job' if len(submitted) == 1 else 'jobs'} "
+                f"submitted {_counted(len(submitted), f'{self.kind} job')} "
                 f"({' '.join(submitted)}), each {self._each()}; stop: scancel {' '.join(self.identities)}"
             )
 
     def _each(self) -> str:
-        asked = f"{self.settings.cores} cores, {self.settings.walltime} h"
         gpus = getattr(self.settings, "gpus", 0)
-        return f"{asked}, {gpus} GPU" + ("s" if gpus > 1 else "") if gpus else asked
+        asked = [_counted(self.settings.cores, "core"), *([_counted(gpus, "GPU")] if gpus else [])]
+        return ", ".join([*asked, f"{self.settings.walltime} h"])
 
     def _say_that_it_waits(self, demand: int, seen: Seen, now: float) -> None:
         """Tell, less and less often, what a pool waits for that has work and no worker."""
@@ -269,3 +269,7 @@ class Pool:
 
 def _listed(identities: Sequence[str]) -> str:
     return f"job {identities[0]}" if len(identities) == 1 else f"{len(identities)} jobs"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("s" if number != 1 else "")
