@@ -159,7 +159,8 @@ def test_a_running_job_whose_worker_does_not_arrive_is_told_with_its_deadline(si
     assert "job 101 runs, its worker has 1 min 09 s left to arrive; see: squeue -j 101" in site.said[-1]
     site.step(pool, 2, after=101)
     told = "".join(site.said)
-    assert "job 101 (cpu) ran for 1 min 40 s on node7, but its worker did not arrive; log:" in told
+    assert "job 101 (cpu) ran for 1 min 40 s on node7, but its worker did not arrive" in told
+    assert "name another one as interface in x.yaml; log:" in told
     assert pool.identities == ["102"]
 
 

@@ -256,20 +256,8 @@ def test_a_refused_submission_is_told_in_slurms_words_and_ends_the_notebook(slur
     assert done.returncode == 1
     said = done.stdout + done.stderr
     assert "SLURM refused a job: sbatch: error: invalid partition specified: nowhere" in said
-    assert "its settings: params/clusters/sandbox.yaml, workers.cpu" in said
+    assert "its settings: params/clusters/sandbox.yaml" in said
     script = next(line for line in said.splitlines() if "script: " in line).partition("script: ")[2]
     assert "#SBATCH -p nowhere" in Path(script.strip()).read_text()
     assert "tiny FAILED" in said
     assert slurm.jobs() == {}
-
-
-def test_cuda_without_gpu_workers_is_refused_before_any_work(slurm, tmp_path):
-    root = lay_out(tmp_path / "project")
-    file = root / "params/clusters/sandbox.yaml"
-    text = file.read_text()
-    start, end = text.index("  gpu:\n"), text.index("allocation:")
-    file.write_text(text[:start] + text[end:])
-    done = run_all(root, "--cluster", "sandbox", "--device", "cuda")
-    assert done.returncode == 2
-    assert "cluster 'sandbox' has no GPU workers" in done.stderr
-    assert not (root / "build/store").exists() and slurm.jobs() == {}

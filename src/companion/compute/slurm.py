@@ -84,7 +84,7 @@ class SlurmCluster:
             text = job_script(self.settings, kind, name, self.address, self.logs)
             return write_script(self.logs / f"{name}.sh", text)
 
-        file = f"params/clusters/{self.settings.name}.yaml, workers.{kind}"
+        file = f"params/clusters/{self.settings.name}.yaml"
         return Pool(kind, pool, write, file, self.logs, self._tell, patience)
 
     def _tell(self, text: str) -> None:

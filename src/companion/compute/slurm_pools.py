@@ -175,9 +175,11 @@ class Pool:
             elif not job.arrived and job.runs_since and now - job.runs_since > self.patience.arrival:
                 self._drop(job)
                 waited = duration(self.patience.arrival)
+                where = state.detail if state else "its node"
                 self._fail_once(
                     job,
-                    f"ran for {waited} on {state.detail if state else '?'}, but its worker did not arrive",
+                    f"ran for {waited} on {where}, but its worker did not arrive; if {where} does not reach this "
+                    f"machine by its usual network, name another one as interface in {self.settings_file}",
                 )
 
     def _drop(self, job: Job) -> None:
