@@ -1,6 +1,7 @@
 """Scripts and commands, without SLURM: what is written into a job, and what a refusal says."""
 
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -88,6 +89,22 @@ def test_every_script_is_shell(clusters, tmp_path, name):
 def test_a_pool_that_is_not_there_has_no_script(clusters):
     with pytest.raises(KeyError, match="gpu"):
         script("tetralith", "gpu")
+
+
+def test_writing_scripts_leaves_ctrl_c_alone():
+    program = """
+import signal, threading
+from companion.compute.slurm_jobs import slurm_job_class
+before = signal.getsignal(signal.SIGINT)
+thread = threading.Thread(target=slurm_job_class)
+thread.start()
+thread.join()
+slurm_job_class()
+assert before is signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a child would inherit that it is ignored
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0 and "Exception" not in done.stderr, done.stderr
 
 
 @pytest.fixture

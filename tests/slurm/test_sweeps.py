@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -246,6 +247,29 @@ def test_a_run_over_two_jobs_ends_with_the_bytes_of_one_in_one_process(slurm, tm
     slurm.wait_until(lambda: not slurm.jobs(), 30, "the run took its jobs with it")
     worker_logs = [log.read_text() for log in there.glob("build/slurm/*/*.err")]
     assert len(worker_logs) == 2 and all("Registered to" in log for log in worker_logs)
+
+
+def test_ctrl_c_takes_the_jobs_along_and_says_how_to_go_on(slurm, tmp_path):
+    root = lay_out(tmp_path / "project")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COMPANION_")}
+    with (tmp_path / "said").open("w") as said:
+        run = subprocess.Popen(
+            [sys.executable, "run_all.py", "--device", "cpu", "--cluster", "sandbox"],
+            cwd=root,
+            env=environment,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        slurm.wait_until(lambda: bool(slurm.jobs()), _DEADLINE_SECONDS, "jobs are submitted")
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does it: to the whole group
+        assert run.wait(60) == 130
+    finally:
+        run.kill()
+    text = (tmp_path / "said").read_text()
+    assert "The same command goes on from there: python run_all.py --device cpu --cluster sandbox" in text
+    slurm.wait_until(lambda: not slurm.jobs(), 30, "the run took its jobs with it")
 
 
 def test_a_refused_submission_is_told_in_slurms_words_and_ends_the_notebook(slurm, tmp_path):

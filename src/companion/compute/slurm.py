@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.compute import slurm_jobs
 from companion.compute.cluster_settings import check_account, read_cluster
-from companion.compute.slurm_jobs import Kind, job_script, pool_settings, write_script
+from companion.compute.slurm_jobs import Kind, job_script, pool_settings, slurm_job_class, write_script
 from companion.compute.slurm_pools import Patience, Pool, PoolFailed, Seen
 from companion.session import events
 from companion.session.root import build_folder
@@ -45,7 +45,7 @@ class SlurmCluster:
         """
         self.settings = read_cluster(name)
         check_account(self.settings)
-        _check_packages(name)
+        slurm_job_class()  # said now, if it is missing, and not in the thread that looks after the pools
         self.logs = _fresh_folder()
         self._local = _scheduler(self.settings)
         self.address: str = self._local.scheduler_address
@@ -180,12 +180,3 @@ def _fresh_folder() -> Path:
     folder = build_folder() / "slurm" / f"{stamp}-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _check_packages(name: str) -> None:
-    try:
-        import dask_jobqueue  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            f"cluster {name!r} needs dask-jobqueue, which is not installed here: pip install 'companion[slurm]'"
-        ) from None

@@ -4,16 +4,21 @@ import logging
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+from unittest import mock
 
 from companion.compute.worker_environment import MEMORY_ENVIRONMENT, WORKER_ENVIRONMENT
 from companion.session.files import write_atomically
 from companion.session.root import project_root
 from companion.settings.cluster_file import ClusterSettings, GpuWorkerSettings, WorkerSettings
+
+if TYPE_CHECKING:
+    from dask_jobqueue.slurm import SLURMJob
 
 Kind = Literal["cpu", "gpu"]
 """What a worker is for; also the name of the Dask resource that it offers, one of each."""
@@ -59,12 +64,10 @@ def job_script(settings: ClusterSettings, kind: Kind, name: str, address: str, l
 
     Raises KeyError where the cluster has no such pool, ImportError without dask-jobqueue.
     """
-    from dask_jobqueue.slurm import SLURMJob
-
     pool = pool_settings(settings, kind)
     if pool is None:
         raise KeyError(kind)
-    job = SLURMJob(
+    job = slurm_job_class()(
         address,
         name=name,
         job_name=f"companion-{name}",
@@ -85,6 +88,22 @@ def job_script(settings: ClusterSettings, kind: Kind, name: str, address: str, l
         job_script_prologue=_prologue(settings),
     )
     return job.job_script()
+
+
+def slurm_job_class() -> type["SLURMJob"]:
+    """dask-jobqueue's writer of job scripts.
+
+    Raises ImportError, with the remedy, where it is not installed.
+    """
+    try:
+        # On import it makes Ctrl-C end the process at once and with exit code 0: it is not to touch the handler.
+        with mock.patch.object(signal, "signal"):
+            from dask_jobqueue.slurm import SLURMJob
+    except ImportError:
+        raise ImportError(
+            "SLURM needs dask-jobqueue, which is not installed here: pip install 'companion[slurm]'"
+        ) from None
+    return SLURMJob
 
 
 def _directives(settings: ClusterSettings, pool: WorkerSettings) -> list[str]:
