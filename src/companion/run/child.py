@@ -18,14 +18,18 @@ from typing import Any
 
 from companion.run.papermill_text import read_node
 from companion.run.time_limit import TIME_LIMIT, stacks_of
-from companion.session import events
+from companion.session import events, interruption
 from companion.session.files import write_json
 from companion.session.progress import duration
 
 #: Seconds that an interrupted kernel has to leave its cell before it is ended.
 GRACE_SECONDS = 5.0
 
+#: The signal that asks a kernel to save and to stop where nothing is lost; see session.interruption.
+SAVE_SIGNAL = signal.SIGUSR1
+
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux' prctl
+_RESUMABLE = interruption.Resumable.__name__
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,12 @@ class _Guard:
         self._spec = spec
         self.kernel: int | None = None
         self.asked = False
+        self.saving = False
         self.expired = False
         self.stacks: list[str] = []
         self.cell, self.number = "", 0
         signal.signal(signal.SIGTERM, self._heard)
+        signal.signal(SAVE_SIGNAL, self._save_first)
         threading.Thread(target=self._watch_parent, daemon=True).start()
         if spec.time_limit is not None:
             _later(spec.time_limit, self._expire)
@@ -83,7 +89,7 @@ class _Guard:
 
     def enter(self, source: str) -> None:
         """Go on to the next cell, or not."""
-        if self.asked or self.expired:
+        if self.asked or self.saving or self.expired:
             raise _Stopped
         self.cell, self.number = source, self.number + 1
 
@@ -118,6 +124,12 @@ class _Guard:
             self._signal_kernel(signal.SIGINT)
             _later(GRACE_SECONDS, self._end_now)
 
+    def _save_first(self, number: int, frame: FrameType | None) -> None:
+        self.saving = True
+        if self.kernel is not None:  # not its group: Dask workers that it started would die of the signal
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.kernel, SAVE_SIGNAL)
+
     def _watch_parent(self) -> None:
         while os.getppid() == self._spec.parent:
             time.sleep(1.0)
@@ -142,13 +154,16 @@ def main(spec_file: str) -> None:
     spec = Spec(**json.loads(Path(spec_file).read_text(encoding="utf-8")))
     guard = _Guard(spec)
     failure: Failure | None = None
+    ended = False
     try:
         _execute(spec, guard)
     except _Stopped:
         failure = guard.out_of_time() if guard.expired else None
     except Exception as error:
         failure = guard.out_of_time() if guard.expired else _describe(error, guard.cell)
-    status = "stopped" if guard.asked else "failed" if failure else "done"
+    else:
+        ended = True
+    status = _status(guard, failure, ended=ended)
     try:
         write_result(spec, status, failure)
     except OSError as error:
@@ -160,7 +175,9 @@ def main(spec_file: str) -> None:
 
 def write_result(spec: Spec, status: str, failure: Failure | None) -> None:
     """Tell the run what became of the notebook."""
-    write_json(Path(spec.result), {"status": status, "failure": asdict(failure) if failure else None})
+    saved = failure is not None and failure.ename == _RESUMABLE
+    told = asdict(failure) if failure and status != "resumable" else None
+    write_json(Path(spec.result), {"status": status, "failure": told, "saved": saved})
 
 
 def _later(seconds: float, act: Callable[[], None]) -> None:
@@ -168,6 +185,17 @@ def _later(seconds: float, act: Callable[[], None]) -> None:
     timer = threading.Timer(seconds, act)
     timer.daemon = True
     timer.start()
+
+
+def _status(guard: _Guard, failure: Failure | None, *, ended: bool) -> str:
+    """How the notebook ended: one that was asked to save may still have come to its end, or have failed."""
+    if guard.asked and not guard.saving:
+        return "stopped"
+    if failure is not None and failure.ename == _RESUMABLE:
+        return "resumable"
+    if guard.asked or (guard.saving and not ended and failure is None):
+        return "resumable"
+    return "failed" if failure else "done"
 
 
 def _execute(spec: Spec, guard: _Guard) -> None:
@@ -182,7 +210,12 @@ def _execute(spec: Spec, guard: _Guard) -> None:
         """A kernel manager that tells the guard about its process."""
 
         async def _async_launch_kernel(self, kernel_cmd: list[str], **named: Any) -> None:
-            await super()._async_launch_kernel(kernel_cmd, **named)
+            # Held back until the session is there to hear it: until then the signal would end the kernel.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {SAVE_SIGNAL})
+            try:
+                await super()._async_launch_kernel(kernel_cmd, **named)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {SAVE_SIGNAL})
             if isinstance(self.provisioner, LocalProvisioner) and self.provisioner.pid is not None:
                 guard.kernel_started(self.provisioner.pid)
 

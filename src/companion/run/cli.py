@@ -18,6 +18,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 @app.command()
 def run(
+    context: typer.Context,
     notebooks: Annotated[list[str] | None, typer.Argument(help="Notebooks to run; all by default.")] = None,
     profile: Annotated[
         str, typer.Option(help="Parameter files to use: smoke, laptop, night, paper …")
@@ -33,7 +34,8 @@ def run(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Notebooks at once.")] = 1,
     cluster: Annotated[
-        str | None, typer.Option(help="inline, local, or an address like tcp://host:8786.")
+        str | None,
+        typer.Option(help="inline, local, a file in params/clusters, or an address like tcp://host:8786."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda: where tensors are computed.")] = None,
     time_limit: Annotated[
@@ -48,12 +50,17 @@ def run(
     check: Annotated[
         bool, typer.Option("--check", help="Compare newly made figures and verdicts with the tracked ones.")
     ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Start it as a SLURM job (--cluster NAME) or on its own, and return."),
+    ] = False,
 ) -> None:
     """Bring figures, verdicts and gallery up to date; what has not changed is not run again.
 
     Exit codes: 0 done, 1 something failed to run, 2 bad input, 3 --strict and a claim fails or could not
-    be evaluated, 130 interrupted. Stored results: run_all.py store --help. Samples of other runs:
-    run_all.py evaluate --help.
+    be evaluated, 75 saved and stopped before the wall time (SIGUSR1 or SIGTERM; the same command goes on),
+    130 interrupted. Runs that go on: run_all.py status --help. What happened: run_all.py report --help.
+    Stored results: run_all.py store --help. Samples of other runs: run_all.py evaluate --help.
     """
     from companion.run.choose import Wishes
     from companion.settings.problems import SettingsError
@@ -65,9 +72,21 @@ def run(
 
             print_list(wishes.notebooks, profile)
             raise typer.Exit
-        from companion.run.conduct import Ways, conduct
+        if detach and not dry_run:
+            from companion.run.submit import submit
 
-        raise typer.Exit(conduct(wishes, Ways(jobs, force, dry_run, strict, check)))
+            again = [argument for argument in context.obj if argument != "--detach"]
+            raise typer.Exit(
+                submit(wishes, again, because="--check" if check else "--force" if force else None)
+            )
+        from companion.run.conduct import Ways, conduct
+        from companion.run.detached import noted
+        from companion.session import interruption
+
+        interruption.install()  # a warning of the wall time that comes while it plans must not end it
+        with noted() as ending:
+            ending.code = conduct(wishes, Ways(jobs, force, dry_run, strict, check))
+        raise typer.Exit(ending.code)
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
@@ -105,5 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from companion.run.evaluate import app as evaluate
 
         evaluate(given[1:], prog_name="run_all.py evaluate")
+    elif given[:1] == ["status"]:
+        from companion.run.status import app as status
+
+        status(given[1:], prog_name="run_all.py status")
+    elif given[:1] == ["report"]:
+        from companion.run.since import app as since
+
+        since(given[1:], prog_name="run_all.py report")
     else:
-        app(given, prog_name="run_all.py")
+        app(given, prog_name="run_all.py", obj=given)

@@ -4,7 +4,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -21,7 +21,7 @@ from companion.session.files import DISK_REFUSALS
 from companion.session.progress import duration
 from companion.settings.problems import shown_path
 
-DONE, FAILED, BAD_INPUT, CLAIMS, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, BAD_INPUT, CLAIMS, RESUMABLE, INTERRUPTED = 0, 1, 2, 3, 75, 130
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,11 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
         report.line(out, f"\ninterrupted after {duration(seconds)}; finished results are kept.")
         report.line(out, f"The same command goes on from there: {_command()}")
         return code
+    if code == RESUMABLE:
+        kept = "finished results and checkpoints are kept"
+        report.line(out, f"\nsaved and stopped after {duration(seconds)}; {kept}.")
+        report.line(out, f"The same command goes on from there: {_command()}")
+        return code
     return _show_gallery(out) or code
 
 
@@ -92,10 +97,14 @@ def _execute(
     return [outcomes[step.request.name] for step in steps]
 
 
-def _code(outcomes: Iterable[Outcome], *, strict: bool) -> int:
+def _code(outcomes: Sequence[Outcome], *, strict: bool) -> int:
     statuses = {outcome.status for outcome in outcomes}
     if "interrupted" in statuses:
         return INTERRUPTED
+    if "resumable" in statuses:
+        # A run that got nowhere in its time would get nowhere again: it must not be requeued for ever.
+        advanced = any(one.computed or one.saved or one.status == "done" for one in outcomes)
+        return RESUMABLE if advanced else INTERRUPTED
     if "failed" in statuses:
         return FAILED
     entries = [entry for outcome in outcomes for entry in outcome.verdicts.values()]

@@ -1,6 +1,7 @@
 """Executing what the plan found: one process per notebook, a few at once; one failing stops no other."""
 
 import contextlib
+import math
 import os
 import time
 from collections import deque
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from companion.run.follow import EventFile
+from companion.run.history import note_end
 from companion.run.interrupts import Stop, listening, shielded
 from companion.run.outcome import Outcome, Verdicts, keep, read_verdicts, take_verdicts
 from companion.run.plan import Request, Step
@@ -55,7 +57,10 @@ class Audience(Protocol):
 
 
 def execute(steps: Sequence[Step], manner: Manner, audience: Audience) -> list[Outcome]:
-    """Execute ``steps``; an outcome for each: done, failed or interrupted. A notebook's error is not raised."""
+    """Execute ``steps``; an outcome for each: done, failed, interrupted or resumable. No notebook's error is raised.
+
+    Resumable: it was asked to save and to stop, and goes on where it stopped.
+    """
     outcomes = [Outcome(step) for step in steps]
     with (
         listening() as stop,
@@ -63,6 +68,8 @@ def execute(steps: Sequence[Step], manner: Manner, audience: Audience) -> list[O
         _events_to(place.events),
         contextlib.closing(_Clusters()) as clusters,
     ):
+        asked = sorted({step.request.parameters.values["cluster"] for step in steps})
+        place.describe(manner.profile, [outcome.name for outcome in outcomes], ", ".join(asked))
         run = _Run(manner, place, clusters, stop, audience, cores=_cores(min(manner.jobs, len(steps))))
         try:
             run.work_through(outcomes)
@@ -70,7 +77,7 @@ def execute(steps: Sequence[Step], manner: Manner, audience: Audience) -> list[O
             run.kill_all()
     for outcome in outcomes:
         if outcome.status == "waiting":
-            outcome.status = "interrupted"
+            outcome.status = "interrupted" if stop.asked else "resumable"
     return outcomes
 
 
@@ -90,11 +97,14 @@ class _Run:
         """Start, follow and settle until there is nothing left to do."""
         waiting = deque(outcomes)
         news = EventFile(self.place.events)
-        told = False
-        while self.running or (waiting and not self.stop.asked):
-            while waiting and len(self.running) < self.manner.jobs and not self.stop.asked:
+        told, saving_until = False, math.inf
+        while self.running or (waiting and not self.stop.ending):
+            while waiting and len(self.running) < self.manner.jobs and not self.stop.ending:
                 self._start(waiting.popleft())
-            if self.stop.asked and not told:
+            if self.stop.grace is not None and saving_until == math.inf:
+                saving_until = time.monotonic() + self.stop.grace
+                self._ask_to_save()
+            if (self.stop.asked or time.monotonic() > saving_until) and not told:
                 told = True
                 for process in self.running:
                     process.ask_to_end()
@@ -110,6 +120,11 @@ class _Run:
             if not ended:
                 time.sleep(_POLL_SECONDS)
 
+    def _ask_to_save(self) -> None:
+        for process in self.running:
+            process.ask_to_save()
+        self.clusters.ask_to_save()
+
     def kill_all(self) -> None:
         """End all notebooks and their kernels at once."""
         for process in self.running:
@@ -121,14 +136,14 @@ class _Run:
             environment = self._environment(outcome)
         except Exception as error:  # whatever a scheduler answers; the other notebooks may do without it
             outcome.fail(type(error).__name__, f"cluster {_cluster(outcome)!r}: {error}")
-            self.audience.ended(outcome)
+            self._end(outcome, {})
             return
-        if self.stop.asked:  # while the cluster started
+        if self.stop.ending:  # while the cluster started
             return
-        if self.manner.aside(request):
-            self.verdicts_before[outcome.name] = read_verdicts(request.profile, request.name)
+        self.verdicts_before[outcome.name] = read_verdicts(request.profile, request.name)
         sockets = self.place.sockets / str(self.started)
         self.started += 1
+        events.emit("started", notebook=outcome.name)
         self.audience.started(outcome.name)
         process = NotebookProcess(outcome, self.place, sockets, environment, self.manner.time_limit)
         self.running[process] = time.monotonic()
@@ -136,11 +151,12 @@ class _Run:
     def _settle(self, process: NotebookProcess) -> None:
         outcome = process.outcome
         outcome.seconds = time.monotonic() - self.running.pop(process)
-        process.settle(stop_asked=self.stop.asked)
+        process.settle(self.stop)
         if outcome.failure and outcome.failure["ename"] == TIME_LIMIT:
             self._replace_cluster(outcome)
+        before = self.verdicts_before.pop(outcome.name)
         try:
-            take_verdicts(outcome, restore=self.verdicts_before.get(outcome.name))
+            take_verdicts(outcome, restore=before if self.manner.aside(outcome.step.request) else None)
             if not outcome.step.request.only and not self.manner.check_folder:
                 keep(outcome, process.executed)
         except OSError as error:
@@ -148,6 +164,12 @@ class _Run:
                 outcome.fail(type(error).__name__, str(error))
             else:
                 outcome.remarks.append(str(error))
+        self._end(outcome, before)
+
+    def _end(self, outcome: Outcome, before: Verdicts) -> None:
+        if not self.manner.check_folder:
+            note_end(outcome, before)
+        events.emit("ended", notebook=outcome.name, status=outcome.status)
         self.audience.ended(outcome)
 
     def _replace_cluster(self, outcome: Outcome) -> None:
@@ -158,7 +180,7 @@ class _Run:
 
     def _environment(self, outcome: Outcome) -> dict[str, str]:
         """Variables of the kernel: where things are and who works; never physics."""
-        from companion.compute.clusters import MEMORY_ENVIRONMENT
+        from companion.compute.worker_environment import MEMORY_ENVIRONMENT
 
         root = project_root()
         paths = [str(root), str(root / "notebooks"), os.environ.get("PYTHONPATH", "")]
@@ -203,6 +225,14 @@ class _Clusters:
         cluster = self._started.pop(name, None)
         if cluster is not None:
             cluster.close()
+
+    def ask_to_save(self) -> None:
+        """Let the blocks that run on them save and stop."""
+        from companion.compute.worker_signals import ask_workers
+
+        for cluster in self._started.values():
+            if cluster is not None:
+                ask_workers(cluster.address)
 
     def close(self) -> None:
         """Stop them all."""

@@ -15,7 +15,7 @@ from companion.session.progress import duration
 #: Seconds between two plain lines about the same thing.
 LINE_SPACING = 2.0
 
-_ENDINGS = {"done": "done", "failed": "FAILED", "interrupted": "interrupted"}
+_ENDINGS = {"failed": "FAILED"}
 
 
 class EventFile:

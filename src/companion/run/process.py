@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from companion.run.interrupts import Stop
 from companion.run.outcome import Outcome, line_of_cell
 from companion.run.workplace import Workplace
 from companion.session.root import project_root
@@ -68,6 +69,10 @@ class NotebookProcess:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
+    def ask_to_save(self) -> None:
+        """Let the notebook's training save and stop, and the notebook end at the latest between two cells."""
+        self._process.send_signal(signal.SIGUSR1)
+
     def ask_to_end(self) -> None:
         """Interrupt the notebook's cell; process and kernel then end by themselves."""
         self._process.send_signal(signal.SIGTERM)
@@ -82,18 +87,21 @@ class NotebookProcess:
             os.killpg(int(self._file["kernel.pid"].read_text()), signal.SIGKILL)
         self._process.wait()
 
-    def settle(self, *, stop_asked: bool) -> None:
+    def settle(self, stop: Stop) -> None:
         """Take status and failure from the ended process into the outcome."""
         outcome = self.outcome
         result = self._result()
-        if stop_asked and (result is None or result["status"] == "stopped"):
-            outcome.status = "interrupted"
+        outcome.saved = bool(result and result.get("saved"))
+        if stop.ending and (result is None or result["status"] in ("stopped", "resumable")):
+            outcome.status = "interrupted" if stop.asked else "resumable"
         elif result is None:
             code = self._process.returncode
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
             if code == os.EX_IOERR:
                 how = "without room to write what became of the notebook; the disk may be full"
             outcome.fail("ProcessEnded", f"the notebook's process was ended {how}", self._log())
+        elif result["status"] == "resumable":
+            outcome.status = "resumable"
         elif result["status"] == "stopped":
             outcome.fail("Stopped", "somebody told the notebook's process to end")
         else:

@@ -61,6 +61,21 @@ def write_atomically(target: Path, data: bytes | str) -> None:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
+def append_line(target: Path, text: str) -> None:
+    """Append a line to ``target`` in one write, so that the lines of several processes stay apart.
+
+    A line that a killed process or a full disk left unfinished is ended first, so that it spoils no other.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o664)
+    try:
+        size = os.fstat(descriptor).st_size
+        unfinished = size and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, b"\n" * bool(unfinished) + text.encode() + b"\n")
+    finally:
+        os.close(descriptor)
+
+
 def write_json(target: Path, content: Any) -> None:
     """Write ``content`` as JSON with sorted keys: equal content, equal bytes."""
     write_atomically(target, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")

@@ -19,6 +19,7 @@ from typing import Any, overload
 import xarray as xr
 
 from companion.session import current, events, provenance
+from companion.session.device import DeviceElsewhere
 from companion.store.arguments import canonical, encode
 from companion.store.artefacts import (
     Address,
@@ -81,7 +82,7 @@ class StoredFunction:
         """Everything that the key is made of, as canonical JSON."""
         encoded = {name: encode(value, name) for name, value in bound.arguments.items()}
         request = {"function": self.name, "arguments": encoded, "fingerprint": self._fingerprint}
-        return request | ({"device": current.device_kind()} if self.device else {})
+        return request | ({"device": current.session_device()} if self.device else {})
 
     def address(self, *arguments: Any, **named: Any) -> Address:
         """Where the result of this call lies or will lie."""
@@ -100,11 +101,23 @@ class StoredFunction:
         dataset = fetch(address)
         status = "hit"
         if dataset is None:
+            status, elsewhere = "computed", None
             with key_lock(address.lock):
                 dataset = fetch(address, locked=True)
-                if dataset is None:
-                    status = "computed"
-                    dataset = self._compute(address, request, bound)
+                if dataset is not None:
+                    status = "hit"
+                else:
+                    try:
+                        dataset = self._compute(address, request, bound)
+                    except DeviceElsewhere as missing:
+                        if not self.device:
+                            raise
+                        elsewhere = missing
+            if elsewhere is not None:  # without the lock, which the worker needs
+                elsewhere.send(self, bound.arguments)
+                dataset = fetch(address)
+        if dataset is None:
+            raise RuntimeError(f"{self.name}: a worker computed it with other code; restart the cluster")
         emit_use(address, status, time.monotonic() - started)
         return dataset
 
