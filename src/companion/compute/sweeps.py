@@ -15,6 +15,7 @@ from companion.compute.worker_signals import handing_on
 from companion.session import current, events, interruption
 from companion.session.progress import progress
 from companion.session.root import project_root
+from companion.store.artefacts import GROUP_VARIABLE
 from companion.store.durable import FORCE_VARIABLE, StoredFunction, fetch, note_use
 
 Condition = Mapping[str, Any]
@@ -140,6 +141,7 @@ def _about_lost(
 _FORWARDED = (
     "COMPANION_ROOT",
     "COMPANION_STORE",
+    GROUP_VARIABLE,
     "COMPANION_DATA",
     FORCE_VARIABLE,
     current.DEVICE_VARIABLE,

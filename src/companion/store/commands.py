@@ -23,30 +23,32 @@ _console = Console(soft_wrap=True, highlight=False)
 def list_results(
     function: Annotated[str, typer.Argument(help="Only functions whose name holds this.")] = "",
 ) -> None:
-    """List the results: key, function, size, cost, who made them and when."""
+    """List the results: key, function, size, cost, who made them and when; of several stores, in which they lie."""
+    roots = store_roots()
     table = Table("key", "function", "size", "seconds", "made by", "at", box=None)
+    several = len(roots) > 1
+    if several:
+        table.add_column("store")
     total, damaged = 0, 0
-    for root in store_roots():
+    for number, root in enumerate(roots):
+        where = [f"group {number}" if number else "own"] if several else []
         for address, folder in all_results(root):
             if function not in address.function:
                 continue
             size = pruning.size(folder)
             total += size
+            about = (address.key[:12], address.function, shown_size(size))
             try:
                 manifest = upkeep.whole_manifest(folder)
             except DamagedResult:
                 damaged += 1
-                table.add_row(
-                    address.key[:12], address.function, shown_size(size), "", "damaged manifest", ""
-                )
+                table.add_row(*about, "", "damaged manifest", "", *where)
                 continue
             made = time.strftime("%Y-%m-%d %H:%M", time.localtime(manifest["made"]["time"]))
             cost = f"{manifest['cost']['wall_seconds']:.2f}"
-            table.add_row(
-                address.key[:12], address.function, shown_size(size), cost, manifest["made"]["user"], made
-            )
+            table.add_row(*about, cost, manifest["made"]["user"], made, *where)
     _console.print(table)
-    _console.print(f"{table.row_count} results, {shown_size(total)}, in {', '.join(map(str, store_roots()))}")
+    _console.print(f"{table.row_count} results, {shown_size(total)}, in {', '.join(map(str, roots))}")
     if damaged:
         _console.print(
             f"{damaged} damaged: `store verify` says how; a run that needs them computes them again"
