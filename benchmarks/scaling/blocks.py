@@ -12,9 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import workload
-from measured import project, tell
+from measured import cpu_of_workers, project, tell, workers_started
 
-from companion.compute.clusters import start
 from companion.compute.sweeps import sweep
 from companion.session import current
 from companion.store.artefacts import store_roots
@@ -33,21 +32,17 @@ def main() -> None:
     conditions = [{"run": run, "ratio": run / asked.conditions} for run in range(asked.conditions)]
     common = {"seconds": asked.seconds, "steps": asked.steps}
     with project():
-        started = start("local", workers=asked.workers)
-        assert started is not None
-        session = SimpleNamespace(cluster=started.address, device="cpu", touched={})
-        current._current = session  # type: ignore[assignment]
-        try:
+        with workers_started(asked.workers) as address:
+            session = SimpleNamespace(cluster=address, device="cpu", touched={})
+            current._current = session  # type: ignore[assignment]
             few = conditions[: asked.block * asked.workers]  # workers import once, before time is taken
             sweep(workload.sleeping_block, few, block=asked.block, seconds=0.0, steps=1)
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), time.process_time()
             first = sweep(workload.sleeping_block, conditions, block=asked.block, **common)
-            computed = time.perf_counter() - begun
-        finally:
-            started.close()
-        begun = time.perf_counter()
+            computed, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        begun, again_cpu = time.perf_counter(), time.process_time()
         again = sweep(workload.sleeping_block, conditions, block=asked.block, **common)
-        assembled = time.perf_counter() - begun
+        assembled, again_cpu = time.perf_counter() - begun, time.process_time() - again_cpu
         assert again.identical(first) and again.sizes["condition"] == asked.conditions
         files = [path for path in store_roots()[0].rglob("*") if path.is_file()]
         stored = sum(path.stat().st_size for path in files)
@@ -60,7 +55,10 @@ def main() -> None:
         "workers": asked.workers,
         "elapsed s": computed,
         "efficiency": ideal / computed,
+        "sweep CPU ms per block": 1e3 * cpu / blocks,
+        "workers CPU ms per block": 1e3 * cpu_of_workers() / blocks,
         "assembled s": assembled,
+        "of it CPU s": again_cpu,
         "store MB": stored / 1e6,
         "kB per block": stored / blocks / 1e3,
     }

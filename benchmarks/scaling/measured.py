@@ -3,9 +3,10 @@
 import json
 import os
 import platform
+import resource
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import distributed
 import xarray as xr
 from rich.console import Console
 from rich.table import Table
+
+from companion.compute.clusters import start
 
 
 @contextmanager
@@ -25,6 +28,24 @@ def project(beside: Path | None = None) -> Iterator[Path]:
         os.environ["COMPANION_ROOT"] = name
         os.environ["COMPANION_STORE"] = str(folder / "store")
         yield folder
+
+
+@contextmanager
+def workers_started(number: int) -> Iterator[str]:
+    """A local cluster; its address."""
+    started = start("local", workers=number)
+    assert started is not None
+    try:
+        yield started.address
+    finally:
+        with suppress(TimeoutError):  # on a busy machine; what was measured is worth more than a tidy end
+            started.close()
+
+
+def cpu_of_workers() -> float:
+    """CPU seconds of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def tell(name: str, rows: Sequence[Mapping[str, Any]], out: Path | None) -> None:

@@ -10,9 +10,9 @@ import argparse
 import time
 from pathlib import Path
 
-from measured import project, tell
+from measured import project, tell, workers_started
 
-from companion.compute.clusters import cluster, core_count, start
+from companion.compute.clusters import cluster, core_count
 
 
 def nap(seconds: float, index: int) -> int:
@@ -31,18 +31,13 @@ def main() -> None:
     asked = parser.parse_args()
     rows = []
     for workers in asked.workers:
-        with project():
-            started = start("local", workers=workers)
-            assert started is not None
-            try:
-                where = cluster(started.address)
-                list(where.run(nap, [(0.0, index) for index in range(4 * workers)]))
-                begun, cpu = time.perf_counter(), time.process_time()
-                found = [at for at, _ in where.run(nap, [(asked.seconds, i) for i in range(asked.tasks)])]
-                elapsed, cpu = time.perf_counter() - begun, time.process_time() - cpu
-                assert sorted(found) == list(range(asked.tasks))
-            finally:
-                started.close()
+        with project(), workers_started(workers) as address:
+            where = cluster(address)
+            list(where.run(nap, [(0.0, index) for index in range(4 * workers)]))
+            begun, cpu = time.perf_counter(), time.process_time()
+            found = [at for at, _ in where.run(nap, [(asked.seconds, i) for i in range(asked.tasks)])]
+            elapsed, cpu = time.perf_counter() - begun, time.process_time() - cpu
+            assert sorted(found) == list(range(asked.tasks))
         ideal = asked.tasks * asked.seconds / workers
         rows.append(
             {

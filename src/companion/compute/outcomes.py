@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 # Tasks in one message to the scheduler: their arguments travel with them.
-_SENT_AT_ONCE = 200
+_SENT_AT_ONCE = 50
 
 
 def submit(

@@ -54,12 +54,14 @@ def sweep(
     with progress(label or function.name, len(conditions), "conditions") as advance:
         advance(len(conditions) - sum(len(blocks[index]) for index in missing))
         for index, outcome in _run(function, blocks, missing, common):
-            if isinstance(outcome, xr.Dataset):
+            if not isinstance(outcome, xr.Dataset):
+                if outcome != addresses[index].key:
+                    raise RuntimeError(
+                        f"sweep of {function.name}: a worker runs other code than this process; restart the cluster"
+                    )
+                outcome = fetch(addresses[index])  # read while the others are still being computed
+            if outcome is not None:
                 computed[index] = outcome
-            elif outcome != addresses[index].key:
-                raise RuntimeError(
-                    f"sweep of {function.name}: a worker runs other code than this process; restart the cluster"
-                )
             advance(len(blocks[index]))
     parts = []
     for index, address in enumerate(addresses):
