@@ -112,7 +112,10 @@ class DaskCluster:
             raise RuntimeError(f"cluster {pools['name']}: {pools['failed'][kind]}")
 
     def _watched(self, ended: "AsCompleted", kind: str) -> Iterator[list["Future"]]:
-        """Futures as they end, those that end together in one list. Raises RuntimeError once the pool that they wait for is given up."""
+        """Futures as they end, those that end together in one list.
+
+        Raises RuntimeError once the pool that they wait for is given up.
+        """
         looked = time.monotonic()
         while not ended.is_empty():
             if ended.has_ready():
