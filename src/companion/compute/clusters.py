@@ -1,6 +1,7 @@
 """Where blocks of work run: in this process, on this machine's cores, on SLURM, or on a Dask scheduler."""
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
@@ -153,7 +154,8 @@ class StartedCluster:
     def close(self) -> None:
         """Stop scheduler and workers, and this process's client of them."""
         _disconnect(self.address)
-        self._end()
+        with contextlib.suppress(TimeoutError):  # on a busy machine: workers end with this process
+            self._end()
 
 
 def start(request: str, workers: int | None = None) -> StartedCluster | None:
