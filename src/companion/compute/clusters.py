@@ -1,6 +1,7 @@
 """Where blocks of work run: in this process, on this machine's cores, on SLURM, or on a Dask scheduler."""
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from companion.compute.outcomes import fetch_together, submit
 from companion.compute.worker_environment import MEMORY_ENVIRONMENT, WORKER_ENVIRONMENT
 from companion.session.root import project_root
 from companion.settings.problems import SettingsError
@@ -78,21 +80,22 @@ class DaskCluster:
         pools = self._pools()
         self._check(pools, kind)
         resources = {kind: 1} if pools else None  # workers on one machine are all alike
-        futures = {
-            self.client.submit(task, *given, pure=False, resources=resources): index
-            for index, given in enumerate(arguments)
-        }
+        futures = submit(self.client, task, arguments, resources=resources)
         ended = as_completed(futures, loop=self.client.loop)
         try:
-            for future in self._watched(ended, kind) if pools else ended:
-                try:
-                    yield futures[future], future.result()
-                except KilledWorker as killed:
-                    lost = (killed.allowed_failures or 0) + 1
-                    raise LostBlock(futures[future], lost, pools["logs"] if pools else None) from killed
+            for batch in self._watched(ended, kind) if pools else ended.batches():
+                for future, outcome in fetch_together(self.client, batch):
+                    yield futures[future], outcome
+                for future in batch:
+                    if future.status != "finished":
+                        try:
+                            yield futures[future], future.result()
+                        except KilledWorker as killed:
+                            lost = (killed.allowed_failures or 0) + 1
+                            logs = pools["logs"] if pools else None
+                            raise LostBlock(futures[future], lost, logs) from killed
         finally:
-            for future in futures:
-                future.cancel()
+            self.client.cancel(list(futures))
 
     def _pools(self) -> dict[str, Any] | None:
         """What the scheduler says of its pools; None where all workers are alike."""
@@ -109,12 +112,15 @@ class DaskCluster:
         if pools and kind in pools["failed"]:
             raise RuntimeError(f"cluster {pools['name']}: {pools['failed'][kind]}")
 
-    def _watched(self, ended: "AsCompleted", kind: str) -> Iterator["Future"]:
-        """Futures as they end. Raises RuntimeError once the pool that they wait for is given up."""
+    def _watched(self, ended: "AsCompleted", kind: str) -> Iterator[list["Future"]]:
+        """Futures as they end, those that end together in one list.
+
+        Raises RuntimeError once the pool that they wait for is given up.
+        """
         looked = time.monotonic()
         while not ended.is_empty():
             if ended.has_ready():
-                yield next(ended)
+                yield ended.next_batch()
             elif time.monotonic() - looked < _LOOK_SECONDS:
                 time.sleep(_POLL_SECONDS)
             else:
@@ -148,7 +154,8 @@ class StartedCluster:
     def close(self) -> None:
         """Stop scheduler and workers, and this process's client of them."""
         _disconnect(self.address)
-        self._end()
+        with contextlib.suppress(TimeoutError):  # on a busy machine: workers end with this process
+            self._end()
 
 
 def start(request: str, workers: int | None = None) -> StartedCluster | None:

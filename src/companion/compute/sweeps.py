@@ -16,6 +16,7 @@ from companion.compute.worker_signals import handing_on
 from companion.session import current, events, interruption
 from companion.session.progress import progress
 from companion.session.root import project_root
+from companion.store.artefacts import GROUP_VARIABLE
 from companion.store.durable import FORCE_VARIABLE, StoredFunction, emit_use, fetch, note_use
 
 Condition = Mapping[str, Any]
@@ -54,12 +55,14 @@ def sweep(
     with progress(label or function.name, len(conditions), "conditions") as advance:
         advance(len(conditions) - sum(len(blocks[index]) for index in missing))
         for index, outcome in _run(function, blocks, missing, common):
-            if isinstance(outcome, xr.Dataset):
+            if not isinstance(outcome, xr.Dataset):
+                if outcome != addresses[index].key:
+                    raise RuntimeError(
+                        f"sweep of {function.name}: a worker runs other code than this process; restart the cluster"
+                    )
+                outcome = fetch(addresses[index])  # read while the others are still being computed
+            if outcome is not None:
                 computed[index] = outcome
-            elif outcome != addresses[index].key:
-                raise RuntimeError(
-                    f"sweep of {function.name}: a worker runs other code than this process; restart the cluster"
-                )
             advance(len(blocks[index]))
     parts, missing_blocks = [], set(missing)
     for index, address in enumerate(addresses):
@@ -144,6 +147,7 @@ def _about_lost(
 _FORWARDED = (
     "COMPANION_ROOT",
     "COMPANION_STORE",
+    GROUP_VARIABLE,
     "COMPANION_DATA",
     FORCE_VARIABLE,
     current.DEVICE_VARIABLE,

@@ -17,7 +17,7 @@ from companion.settings.problems import Problem, SettingsError, did_you_mean, li
 from companion.settings.profiles import list_profiles, read_parameters, resolve_parameters
 from companion.settings.types import Profile, describe
 from companion.settings.values import fit
-from companion.store.artefacts import store_roots
+from companion.store.artefacts import GROUP_VARIABLE, store_roots
 
 _STORE_VARIABLE = "COMPANION_STORE"
 
@@ -228,6 +228,7 @@ def _store_problems() -> list[Problem]:
         missing = "cannot be written to" if existing == own else "cannot be created"
         message = f"the own store {missing} ({existing}: {error.strerror})"
     allowed = (
-        f"a folder that can be created and written to; further ones, after {os.pathsep!r}, are only read"
+        f"a folder that can be created and written to; further ones, after {os.pathsep!r} or in "
+        f"{GROUP_VARIABLE}, are only read"
     )
     return [Problem(_STORE_VARIABLE, None, None, message, str(own), allowed)]

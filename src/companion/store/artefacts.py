@@ -1,5 +1,6 @@
 """Results on disk: ``<store>/<function>/<key>/result.nc`` and ``manifest.json``, whole or absent."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 RESULT, MANIFEST = "result.nc", "manifest.json"
 #: Form of what is written, kept in the manifest. One that names none is of this, the first form.
 FORMAT = 1
+#: Names the group's store, or several: read after one's own, never written to.
+GROUP_VARIABLE = "COMPANION_GROUP_STORE"
+_OWN_VARIABLE = "COMPANION_STORE"
 _QUARANTINE, _LOCKS = "quarantine", "locks"
 
 
@@ -32,10 +36,15 @@ class DamagedResult(Exception):
 def store_roots() -> list[Path]:
     """The stores that are read, one's own (the only one written to) first.
 
-    ``COMPANION_STORE`` holds one folder or several, joined as in PATH; without it, build/store.
+    ``COMPANION_STORE`` holds one folder or several, joined as in PATH; without it, build/store. Those of
+    ``COMPANION_GROUP_STORE`` come after them and are only read.
     """
-    named = os.environ.get("COMPANION_STORE", "")
-    return [Path(part).resolve() for part in named.split(os.pathsep) if part] or [build_folder() / "store"]
+    own, group = _folders_named(_OWN_VARIABLE), _folders_named(GROUP_VARIABLE)
+    return list(dict.fromkeys([*(own or [build_folder() / "store"]), *group]))
+
+
+def _folders_named(variable: str) -> list[Path]:
+    return [Path(part).resolve() for part in os.environ.get(variable, "").split(os.pathsep) if part]
 
 
 @dataclass(frozen=True)
@@ -111,20 +120,29 @@ def _one_process() -> dask.config.set:
 
 def write_result(address: Address, dataset: "xr.Dataset", manifest: dict[str, Any], *, replace: bool) -> Path:
     """Write a result beside its place and rename it there; the loser of a race discards its own."""
+    with placed(address, replace=replace) as temporary:
+        plain = dataset.drop_encoding()
+        plain.attrs = {k: v for k, v in dataset.attrs.items() if not k.startswith("companion_")}
+        with _one_process():
+            plain.to_netcdf(temporary / RESULT, engine="h5netcdf")
+        written = {"format": FORMAT, "result_sha256": file_digest(temporary / RESULT)}
+        write_json(temporary / MANIFEST, manifest | written)
+    return address.own
+
+
+@contextlib.contextmanager
+def placed(address: Address, *, replace: bool = False) -> Iterator[Path]:
+    """Folder for the files of a result; renamed to its place when the block ends well, removed when it does not.
+
+    Where another process was first, its result stays, unless ``replace``. Readable by the group, whatever the umask.
+    """
     target = address.own
     clear_dead(target)
     temporary, replaced = temporary_name(target), temporary_name(target)
     temporary.mkdir(parents=True)
     _open_to_group(target.parent)
     try:
-        plain = dataset.drop_encoding()
-        plain.attrs = {k: v for k, v in dataset.attrs.items() if not k.startswith("companion_")}
-        with _one_process():
-            plain.to_netcdf(temporary / RESULT, engine="h5netcdf")
-        write_json(
-            temporary / MANIFEST,
-            manifest | {"format": FORMAT, "result_sha256": file_digest(temporary / RESULT)},
-        )
+        yield temporary
         _flush(temporary / RESULT)
         for path, mode in ((temporary, 0o775), (temporary / RESULT, 0o664), (temporary / MANIFEST, 0o664)):
             path.chmod(mode)
@@ -138,7 +156,6 @@ def write_result(address: Address, dataset: "xr.Dataset", manifest: dict[str, An
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
-    return target
 
 
 def _open_to_group(folder: Path) -> None:

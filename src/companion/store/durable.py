@@ -66,6 +66,7 @@ class StoredFunction:
         self.module = function.__module__
         self.name = f"{self.module.removeprefix('companion.studies.')}.{function.__qualname__}"
         self.device = device
+        self.regenerable = False
         self._imported = imported_closure([self.module])
         self._fingerprint = combined(self._imported)
 
@@ -139,6 +140,7 @@ class StoredFunction:
             "modules": self._imported,
             "content_digest": dataset_digest(dataset),
             "used": dict(sorted(running.used.items())),
+            "regenerable": self.regenerable,
             "cost": {
                 "wall_seconds": time.perf_counter() - wall,
                 "cpu_seconds": time.process_time() - cpu,
