@@ -49,6 +49,7 @@ def sweep(
     addresses = [function.address(conditions=part, **common) for part in blocks]
     forced = bool(os.environ.get(FORCE_VARIABLE))
     missing = [index for index, address in enumerate(addresses) if forced or address.find() is None]
+    found = set(range(len(blocks))) - set(missing)
     computed: dict[int, xr.Dataset] = {}
     with progress(label or function.name, len(conditions), "conditions") as advance:
         advance(len(conditions) - sum(len(blocks[index]) for index in missing))
@@ -68,6 +69,8 @@ def sweep(
         if dataset is None:  # damaged, or not stored because code was edited meanwhile: here it is said which
             dataset = function(conditions=blocks[index], **common)
         note_use(address)
+        if index in found:  # what was computed has been told by whoever computed it
+            events.emit("result", function=address.function, key=address.key, status="hit", seconds=0.0)
         parts.append(dataset)
     return _joined(parts, conditions)
 
