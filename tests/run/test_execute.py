@@ -179,6 +179,32 @@ def test_a_second_interrupt_kills(tiny, stand_in):
     assert outcome.status == "interrupted" and outcome.failure is None
 
 
+def test_a_warning_lets_notebooks_save_and_starts_nothing_more(tiny, stand_in):
+    stand_in(
+        "import signal; signal.signal(signal.SIGUSR1, lambda *_: (json.dump("
+        "{'status': 'resumable', 'failure': None, 'saved': True}, open(spec['result'], 'w')), sys.exit(0)));"
+        f"os.kill({os.getpid()}, signal.SIGUSR1); time.sleep(60)"
+    )
+    listener = Listener()
+    outcomes = execute(steps(), Manner("laptop"), listener)
+    assert [(outcome.status, outcome.saved) for outcome in outcomes] == [
+        ("resumable", True),
+        ("resumable", False),
+    ]
+    assert listener.said == ["broken started", "broken resumable"]
+
+
+def test_a_notebook_that_does_not_save_in_time_is_ended(tiny, stand_in, monkeypatch):
+    monkeypatch.setenv("COMPANION_GRACE_SECONDS", "0.2")
+    stand_in(
+        "import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN); "
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); "
+        f"os.kill({os.getpid()}, signal.SIGUSR1); time.sleep(60)"
+    )
+    (outcome,) = execute(steps(notebooks=["tiny"]), Manner("laptop"), Listener())
+    assert (outcome.status, outcome.saved, outcome.failure) == ("resumable", False, None)
+
+
 def test_events_of_others_are_shown_and_those_of_this_process_go_back_after(tiny, stand_in, monkeypatch):
     monkeypatch.setenv("COMPANION_EVENTS", "/before")
     stand_in(

@@ -24,9 +24,9 @@ Said = Any
 _DEADLINE_SECONDS = 120.0
 
 
-def event(path: Path, **fields: Any) -> None:
+def event(path: Path, kind: str, **fields: Any) -> None:
     with path.open("a") as file:
-        file.write(json.dumps({"notebook": "tiny", **fields}) + "\n")
+        file.write(json.dumps({"kind": kind, "notebook": "tiny", **fields}) + "\n")
 
 
 def ended_pid() -> int:
@@ -84,6 +84,19 @@ def test_a_run_in_the_foreground_is_seen_while_it_goes_on(tiny: Path, command: C
         event(place.events, kind="cell", done=3, total=7)
         assert known_runs()[0].doing == {"tiny": "cell 4 of 7"}
     assert known_runs() == []
+
+
+def test_a_long_and_damaged_file_of_events_is_read_all_the_same(tiny: Path):
+    with workplace("laptop") as place:
+        place.describe("laptop", ["tiny"], "local")
+        event(place.events, kind="started")
+        event(place.events, kind="cell", done=2, total=7)
+        with place.events.open("a") as file:
+            file.write('{"kind": "cell", "done": 3\n[1]\n')
+            file.write('{"kind": "result", "notebook": "tiny"}\n' * 3000)
+        assert known_runs()[0].doing == {"tiny": "cell 3 of 7"}
+        place.events.unlink()
+        assert known_runs()[0].waiting == ["tiny"]
 
 
 def test_a_run_that_was_killed_is_not_taken_for_a_running_one(tiny: Path):

@@ -1,5 +1,6 @@
 """Worker jobs near their wall time: a block that trains saves, and goes on in another job to the same bytes."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -67,6 +68,10 @@ def test_a_warned_worker_hands_its_block_on(slurm, tmp_path: Path):
         if run.poll() is None and sys.exc_info()[0]:
             run.terminate()
     finish(run)
+    events = map(json.loads, (root / "build/runs/laptop/events.jsonl").read_text().splitlines())
+    steps = [event["done"] for event in events if event["kind"] == "progress" and event["label"] == "VAE"]
+    again = len(steps) - 1 - steps[::-1].index(0)
+    assert steps[again - 1] > 0 and steps[again + 1] >= steps[again - 1]  # it went on, it did not start anew
     same = results(root)
     assert len(same) == 1 and same.items() <= results(undisturbed).items()
     assert list((root / "build/store").glob("*/.work-*")) == []

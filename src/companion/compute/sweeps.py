@@ -51,6 +51,7 @@ def sweep(
     addresses = [function.address(conditions=part, **common) for part in blocks]
     forced = bool(os.environ.get(FORCE_VARIABLE))
     missing = [index for index, address in enumerate(addresses) if forced or address.find() is None]
+    found = set(range(len(blocks))) - set(missing)
     computed: dict[int, xr.Dataset] = {}
     with progress(label or function.name, len(conditions), "conditions") as advance:
         advance(len(conditions) - sum(len(blocks[index]) for index in missing))
@@ -64,13 +65,15 @@ def sweep(
             if outcome is not None:
                 computed[index] = outcome
             advance(len(blocks[index]))
-    parts, missing_blocks = [], set(missing)
+    parts = []
     for index, address in enumerate(addresses):
         dataset = computed.get(index)
         if dataset is None:
-            started, was_stored = time.monotonic(), index not in missing_blocks
+            started = time.monotonic()
             dataset = fetch(address)
-            if dataset is not None and was_stored:  # whoever computed the others told of them
+            if (
+                dataset is not None and index in found
+            ):  # what was computed has been told by whoever computed it
                 emit_use(address, "hit", time.monotonic() - started)
         if dataset is None:  # damaged, or not stored because code was edited meanwhile: here it is said which
             dataset = function(conditions=blocks[index], **common)

@@ -1,5 +1,6 @@
 """``run_all.py status``: what runs now or was detached, how far it is, and how to stop it. Takes no lock."""
 
+import contextlib
 import json
 import os
 import socket
@@ -20,13 +21,15 @@ from companion.run.detached import Detached, notes_of, read_detached
 from companion.run.follow import described
 from companion.run.history import read_history
 from companion.run.workplace import ABOUT, folders_of_runs
-from companion.session.events import read_events
 from companion.session.progress import duration
 from companion.settings.problems import shown_path
 
 #: What an exit code of run_all.py means for a run that has ended.
 _STATES = {0: "finished", 3: "finished", 75: "resumable", 130: "interrupted"}
 _SHOWN_ENDED = 10
+
+_LASTING = tuple(f'{{"kind": "{kind}"'.encode() for kind in ("started", "ended", "cell"))
+_LATEST = 1000
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -161,7 +164,7 @@ def _add_progress(known: Known, folder: Path, about: Mapping[str, Any]) -> None:
     """Which notebooks wait, run and have ended, as the events of the run tell."""
     cells: dict[str, str] = {}
     progress: dict[str, str] = {}
-    for event in read_events(folder / "events.jsonl")[0]:
+    for event in _telling(folder / "events.jsonl"):
         name, kind = event.get("notebook") or "", event["kind"]
         if kind == "started":
             cells[name] = "starting"
@@ -175,6 +178,23 @@ def _add_progress(known: Known, folder: Path, about: Mapping[str, Any]) -> None:
             progress[name] = described(event)
     known.doing = {name: ", ".join(filter(None, (cell, progress.get(name)))) for name, cell in cells.items()}
     known.waiting = [name for name in about["notebooks"] if name not in cells and name not in known.done]
+
+
+def _telling(path: Path) -> Iterator[dict[str, Any]]:
+    """Events that tell where a run is: all about notebooks and cells, of others the latest.
+
+    A run of days leaves a million lines, of which few need parsing; a damaged one is passed over.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:  # it ends at this moment
+        return
+    for index, text in enumerate(lines):
+        if index >= len(lines) - _LATEST or text.startswith(_LASTING):
+            with contextlib.suppress(ValueError):
+                event = json.loads(text)
+                if isinstance(event, dict) and "kind" in event:
+                    yield event
 
 
 def _end(entry: Mapping[str, Any]) -> str:
