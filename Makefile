@@ -19,7 +19,8 @@ test: install
 		-m "not faults and not slurm and not browser"
 
 test-all: test
-	$(BIN)/python -m pytest -m "faults or slurm or browser"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m faults
+	$(BIN)/python -m pytest -m "slurm or browser"
 
 lab: install
 	JUPYTER_CONFIG_PATH="$(CURDIR)" JUPYTER_PREFER_ENV_PATH=1 \
@@ -33,7 +34,7 @@ lint: install
 
 # Results in build/store are never removed here: `run_all.py store prune` says what nothing needs.
 clean:
-	rm -rf build/runs build/site build/check build/numba .pytest_cache .ruff_cache .hypothesis
+	rm -rf build/runs build/slurm build/site build/check build/numba .pytest_cache .ruff_cache .hypothesis
 
 install: .venv/installed
 

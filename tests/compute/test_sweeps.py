@@ -10,7 +10,7 @@ import xarray as xr
 
 from companion.compute.clusters import cluster, start
 from companion.compute.sweeps import _as_if_there, sweep
-from companion.session import current
+from companion.session import current, events
 from companion.store.artefacts import all_results, store_roots
 
 STUDY = """
@@ -71,6 +71,16 @@ def test_a_damaged_block_is_computed_again(study):
     again = sweep(study.draws, conditions(6), block=3, scale=2.0)
     xr.testing.assert_equal(again, whole)
     assert study.BLOCKS == [3, 3, 3]
+
+
+def test_a_run_hears_of_every_block_once_whether_stored_or_computed(study, project, monkeypatch):
+    sweep(study.draws, conditions(6), block=3, scale=2.0)
+    monkeypatch.setenv("COMPANION_EVENTS", str(project / "events.jsonl"))
+    sweep(study.draws, conditions(9), block=3, scale=2.0)
+    found, _ = events.read_events(project / "events.jsonl")
+    results = [event for event in found if event["kind"] == "result"]
+    assert sorted(event["status"] for event in results) == ["computed", "hit", "hit"]
+    assert len({event["key"] for event in results}) == 3
 
 
 def test_a_worker_forgets_where_the_last_task_came_from(project, monkeypatch):

@@ -1,5 +1,6 @@
 """Copies of the tiny project, before and after its first run, and the command line in this process."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
     done = subprocess.run(
         [sys.executable, str(root / "run_all.py"), "--jobs", "2"],
         cwd=root.parent,
+        env={name: value for name, value in os.environ.items() if not name.startswith("COMPANION_")},
         capture_output=True,
         text=True,
         timeout=240,

@@ -124,6 +124,41 @@ def test_a_disk_that_refuses_the_record_fails_the_notebook(tiny, stand_in, monke
     assert outcome.failure is not None and "No space left" in outcome.failure["evalue"]
 
 
+def test_a_disk_that_refuses_more_does_not_hide_why_a_notebook_failed(tiny, stand_in, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    stand_in("sys.exit(os.EX_IOERR)")
+    monkeypatch.setattr(module, "keep", refuse)
+    (outcome,) = execute(steps(notebooks=["tiny"]), Manner("laptop"), Listener())
+    assert outcome.failure is not None and "the disk may be full" in outcome.failure["evalue"]
+    assert outcome.remarks == ["[Errno 28] No space left on device"]
+
+
+def test_workers_of_a_notebook_that_ran_out_of_time_are_replaced(tiny, stand_in, monkeypatch):
+    began, ended = [], []
+
+    class Started:
+        address = "tcp://127.0.0.1:1"
+
+        def close(self) -> None:
+            ended.append(self)
+
+    def start(*_: object) -> Started:
+        began.append(Started())
+        return began[-1]
+
+    monkeypatch.setattr("companion.compute.clusters.start", start)
+    stand_in(
+        "assert spec['time_limit'] == 7.0; failure = dict.fromkeys(('cell', 'evalue', 'source'), ''); "
+        "failure |= {'ename': 'TimeLimit', 'traceback': []}; "
+        "json.dump({'status': 'failed', 'failure': failure}, open(spec['result'], 'w'))"
+    )
+    outcomes = execute(steps(cluster="local"), Manner("laptop", time_limit=7.0), Listener())
+    assert [outcome.status for outcome in outcomes] == ["failed", "failed"]
+    assert len(began) == 2 and ended == began
+
+
 def test_an_interrupt_ends_what_runs_and_starts_nothing_more(tiny, stand_in):
     stand_in(
         "import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); "
@@ -142,6 +177,32 @@ def test_a_second_interrupt_kills(tiny, stand_in):
     )
     (outcome,) = execute(steps(notebooks=["tiny"]), Manner("laptop"), Listener())
     assert outcome.status == "interrupted" and outcome.failure is None
+
+
+def test_a_warning_lets_notebooks_save_and_starts_nothing_more(tiny, stand_in):
+    stand_in(
+        "import signal; signal.signal(signal.SIGUSR1, lambda *_: (json.dump("
+        "{'status': 'resumable', 'failure': None, 'saved': True}, open(spec['result'], 'w')), sys.exit(0)));"
+        f"os.kill({os.getpid()}, signal.SIGUSR1); time.sleep(60)"
+    )
+    listener = Listener()
+    outcomes = execute(steps(), Manner("laptop"), listener)
+    assert [(outcome.status, outcome.saved) for outcome in outcomes] == [
+        ("resumable", True),
+        ("resumable", False),
+    ]
+    assert listener.said == ["broken started", "broken resumable"]
+
+
+def test_a_notebook_that_does_not_save_in_time_is_ended(tiny, stand_in, monkeypatch):
+    monkeypatch.setenv("COMPANION_GRACE_SECONDS", "0.2")
+    stand_in(
+        "import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN); "
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); "
+        f"os.kill({os.getpid()}, signal.SIGUSR1); time.sleep(60)"
+    )
+    (outcome,) = execute(steps(notebooks=["tiny"]), Manner("laptop"), Listener())
+    assert (outcome.status, outcome.saved, outcome.failure) == ("resumable", False, None)
 
 
 def test_events_of_others_are_shown_and_those_of_this_process_go_back_after(tiny, stand_in, monkeypatch):

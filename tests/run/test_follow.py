@@ -75,6 +75,7 @@ def test_messages_are_said_and_once_for_each_key_that_it_is_waited_for(listener)
             [
                 {"kind": "message", "notebook": "tiny", "text": "tiny: device auto is cpu"},
                 {"kind": "message", "notebook": None, "text": "from the [bold]run"},
+                {"kind": "message", "notebook": None, "text": "from the [bold]run"},
                 waiting("k1"),
                 waiting("k2"),
                 {"kind": "result", "notebook": "tiny", "key": "k1", "function": "f", "status": "hit"},

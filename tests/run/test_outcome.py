@@ -129,3 +129,12 @@ def test_cells_are_found_by_their_source(tiny):
     cell = notebook.cells[-1]
     assert line_of_cell(notebook, cell.source) == cell.line
     assert line_of_cell(notebook, "") is None and line_of_cell(notebook, "injected = 1") is None
+
+
+def test_a_notebook_that_a_full_disk_cut_short_is_not_kept(tiny, executed):
+    executed.write_text(executed.read_text()[:-9])
+    outcome = Outcome(plan())
+    outcome.fail("OSError", "No space left on device")
+    keep(outcome, executed)
+    assert outcome.stopped is None and not failed_path("laptop", "tiny").exists()
+    assert outcome.remarks == ["as it stopped it was written in part only, and is not kept"]

@@ -8,7 +8,8 @@ import pytest
 from companion.run.choose import Wishes, choose
 from companion.run.plan import Step, make_plan
 from companion.run.record import Record, file_digests, left_files, read_record, record_path
-from companion.store.artefacts import Address
+from companion.store.artefacts import Address, store_roots
+from companion.store.holdings import holdings
 
 
 def step(*overrides: str, because: str | None = None) -> Step:
@@ -131,6 +132,21 @@ def test_a_device_kind_is_part_of_the_identity(ran):
     identity = dataclasses.replace(step().identity, device="cuda")
     rewrite(device="cuda", digest=identity.digest)
     assert step().reasons == ("device: cuda → cpu",)
+
+
+def test_results_of_others_are_told_and_are_no_reason(ran, monkeypatch):
+    group = ran / "group"
+    keys = holdings(known.keys) if (known := read_record("laptop", "tiny")) else {}
+    key, count = next(iter(keys)), len(keys)
+    for name in {path.parent.name for path in store_roots()[0].glob(f"*/{key}")}:
+        (group / name).mkdir(parents=True)
+        moved = (store_roots()[0] / name / key).rename(group / name / key)
+        manifest = json.loads((moved / "manifest.json").read_text())
+        manifest["made"]["user"] = "ada"
+        (moved / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setenv("COMPANION_GROUP_STORE", str(group))
+    assert count > 1 and step().hit
+    assert step().notes == (f"1 results made by ada, read from {group}",)
 
 
 def test_a_record_survives_writing_and_reading(project: Path):

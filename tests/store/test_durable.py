@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from companion.store import upkeep
 from companion.store.artefacts import MANIFEST, RESULT, Address, all_results, read_manifest, store_roots
 from companion.store.durable import workspace
-from companion.store.locks import key_lock
+from companion.store.locks import StoreNotWritable, key_lock
 
 STUDY = '''
 """A study of the tests."""
@@ -318,3 +318,52 @@ def test_blas_has_one_thread_inside_a_stored_function(project):
     result = importlib.import_module("threads_inside").inside()
     assert result.threads.size > 0
     assert (result.threads == 1).all()
+
+
+@pytest.mark.parametrize("file", [RESULT, MANIFEST])
+def test_a_result_that_lacks_a_file_is_moved_aside_and_computed_again(study, capsys, file):
+    study.line(1.0)
+    folder = study.line.address(1.0).own
+    content = (folder / RESULT).read_bytes()
+    (folder / file).unlink()
+    assert [(finding.sound, finding.text) for finding in upkeep.check_files()] == [
+        (False, f"{folder}: {file} is missing")
+    ]
+    study.line(1.0)
+    assert study.CALLS == [1.0, 1.0] and (folder / RESULT).read_bytes() == content
+    assert f"{folder}: {file} is missing; moved to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", [{"format": 2}, {"format": None}, {"key": ...}, {"result_sha256": ...}])
+def test_a_manifest_of_another_form_is_told_and_its_result_computed_again(study, capsys, change):
+    study.line(1.0)
+    path = study.line.address(1.0).own / MANIFEST
+    manifest = json.loads(path.read_text()) | change
+    path.write_text(json.dumps({name: value for name, value in manifest.items() if value is not ...}))
+    study.line(1.0)
+    assert study.CALLS == [1.0, 1.0]
+    assert "computing it again" in capsys.readouterr().err
+    study.line(1.0)
+    assert study.CALLS == [1.0, 1.0]
+
+
+def test_a_manifest_from_before_forms_were_numbered_is_read(study):
+    study.line(1.0)
+    path = study.line.address(1.0).own / MANIFEST
+    manifest = json.loads(path.read_text())
+    assert manifest.pop("format") == 1
+    path.write_text(json.dumps(manifest))
+    study.line(1.0)
+    assert study.CALLS == [1.0]
+
+
+def test_a_store_that_can_only_be_read_is_told_before_the_work(study, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(30, "Read-only file system", str(path))
+
+    study.line(1.0)
+    monkeypatch.setattr("companion.store.locks.os.open", refuse)
+    study.line(1.0)
+    with pytest.raises(StoreNotWritable, match=r"not stored yet.*Read-only file system.*COMPANION_STORE="):
+        study.line(2.0)
+    assert study.CALLS == [1.0]

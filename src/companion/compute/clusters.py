@@ -1,32 +1,27 @@
-"""Where blocks of work run: in this process, on this machine's cores, or on a Dask scheduler."""
+"""Where blocks of work run: in this process, on this machine's cores, on SLURM, or on a Dask scheduler."""
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from companion.compute.outcomes import fetch_together, submit
+from companion.compute.worker_environment import MEMORY_ENVIRONMENT, WORKER_ENVIRONMENT
 from companion.session.root import project_root
+from companion.settings.problems import SettingsError
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
+    from distributed import Client, Future, LocalCluster
+    from distributed.client import as_completed as AsCompleted  # noqa: N812
 
-#: Keep the memory of large temporary arrays instead of giving it back to the system after each: glibc's default, and
-#: Dask's even more so, costs a page fault for every page of every temporary, up to a third of dense linear algebra.
-MEMORY_ENVIRONMENT = {
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
-}
-
-#: A worker computes with one thread: its parallelism is that there are many workers.
-WORKER_ENVIRONMENT = {
-    "NUMBA_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
+#: Seconds between two looks at whether the pool that a sweep waits for was given up.
+_LOOK_SECONDS = 2.0
+_POLL_SECONDS = 0.02
 
 
 def core_count() -> int:
@@ -39,13 +34,24 @@ def core_count() -> int:
 _clients: dict[str, "Client"] = {}
 
 
+class LostBlock(RuntimeError):
+    """A task that ended every worker that ran it; ``index`` says which, ``logs`` where these wrote."""
+
+    def __init__(self, index: int, workers: int, logs: str | None):
+        super().__init__(f"{workers} workers ended while they ran it")
+        self.index, self.workers, self.logs = index, workers, logs
+
+
 class Cluster(Protocol):
     """Runs tasks and yields ``(index, outcome)`` as they end."""
 
     def run(
-        self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]
+        self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], *, kind: str = "cpu"
     ) -> Iterator[tuple[int, Any]]:
-        """Call ``task(*arguments[index])`` for each index, in any order."""
+        """Call ``task(*arguments[index])`` for each index, in any order, on workers of ``kind`` cpu or gpu.
+
+        Raises LostBlock where a task ends every worker that it meets.
+        """
         ...
 
 
@@ -53,7 +59,7 @@ class InlineCluster:
     """Everything in this process, one task after the other."""
 
     def run(
-        self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]
+        self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], *, kind: str = "cpu"
     ) -> Iterator[tuple[int, Any]]:
         for index, given in enumerate(arguments):
             yield index, task(*given)
@@ -66,26 +72,68 @@ class DaskCluster:
         self.client = client
 
     def run(
-        self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]
+        self, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], *, kind: str = "cpu"
     ) -> Iterator[tuple[int, Any]]:
-        from distributed import as_completed
+        """As `Cluster` says; also raises RuntimeError where the pool of ``kind`` gets no workers."""
+        from distributed import KilledWorker, as_completed
 
-        futures = {
-            self.client.submit(task, *given, pure=False): index for index, given in enumerate(arguments)
-        }
+        pools = self._pools()
+        self._check(pools, kind)
+        resources = {kind: 1} if pools else None  # workers on one machine are all alike
+        futures = submit(self.client, task, arguments, resources=resources)
+        ended = as_completed(futures, loop=self.client.loop)
         try:
-            for future in as_completed(futures, loop=self.client.loop):
-                yield futures[future], future.result()
+            for batch in self._watched(ended, kind) if pools else ended.batches():
+                for future, outcome in fetch_together(self.client, batch):
+                    yield futures[future], outcome
+                for future in batch:
+                    if future.status != "finished":
+                        try:
+                            yield futures[future], future.result()
+                        except KilledWorker as killed:
+                            lost = (killed.allowed_failures or 0) + 1
+                            logs = pools["logs"] if pools else None
+                            raise LostBlock(futures[future], lost, logs) from killed
         finally:
-            for future in futures:
-                future.cancel()
+            self.client.cancel(list(futures))
+
+    def _pools(self) -> dict[str, Any] | None:
+        """What the scheduler says of its pools; None where all workers are alike."""
+        from companion.compute.slurm import METADATA_KEY
+
+        found: Any = self.client.get_metadata([METADATA_KEY], default=None)
+        return found
+
+    def _check(self, pools: dict[str, Any] | None, kind: str) -> None:
+        if pools and kind not in pools["kinds"]:
+            raise RuntimeError(
+                f"cluster {pools['name']}: it has no {kind} workers; those it has: {', '.join(pools['kinds'])}"
+            )
+        if pools and kind in pools["failed"]:
+            raise RuntimeError(f"cluster {pools['name']}: {pools['failed'][kind]}")
+
+    def _watched(self, ended: "AsCompleted", kind: str) -> Iterator[list["Future"]]:
+        """Futures as they end, those that end together in one list.
+
+        Raises RuntimeError once the pool that they wait for is given up.
+        """
+        looked = time.monotonic()
+        while not ended.is_empty():
+            if ended.has_ready():
+                yield ended.next_batch()
+            elif time.monotonic() - looked < _LOOK_SECONDS:
+                time.sleep(_POLL_SECONDS)
+            else:
+                looked = time.monotonic()
+                self._check(self._pools(), kind)
 
 
 def cluster(request: str) -> Cluster:
-    """The cluster that ``request`` names: ``"inline"``, ``"local"`` or a scheduler address ``tcp://…``.
+    """The cluster that ``request`` names: ``"inline"``, ``"local"``, a file in params/clusters or ``tcp://…``.
 
-    A local cluster is started once per process, one single-threaded worker per core. Raises
-    ValueError for other names, OSError where no scheduler answers at the address.
+    A local cluster is started once per process, one single-threaded worker per core; so is one on SLURM.
+    Raises ValueError for other names, SettingsError for a file that is wrong, OSError where no scheduler
+    answers at the address, RuntimeError where SLURM refuses a job.
     """
     if request == "inline" or _inside_worker():
         return InlineCluster()
@@ -93,27 +141,57 @@ def cluster(request: str) -> Cluster:
         return DaskCluster(_client(_local_cluster().scheduler_address))
     if "://" in request:
         return DaskCluster(_client(request))
-    raise ValueError(
-        f"cluster: given {request!r}; allowed: 'inline', 'local' or a scheduler address tcp://host:port"
-    )
+    return DaskCluster(_client(_slurm_cluster(request).address))
 
 
 class StartedCluster:
     """A cluster that a run started and hands to its kernels by address."""
 
-    def __init__(self, workers: int):
-        self._cluster = _start_local(workers)
-        self.address: str = self._cluster.scheduler_address
+    def __init__(self, address: str, end: Callable[[], object]):
+        self.address = address
+        self._end = end
 
     def close(self) -> None:
         """Stop scheduler and workers, and this process's client of them."""
         _disconnect(self.address)
-        self._cluster.close(timeout=10)
+        with contextlib.suppress(TimeoutError):  # on a busy machine: workers end with this process
+            self._end()
 
 
 def start(request: str, workers: int | None = None) -> StartedCluster | None:
-    """Start what ``request`` needs before any kernel: a local cluster, or nothing for the others."""
-    return StartedCluster(workers or core_count()) if request == "local" else None
+    """Start what ``request`` needs before any kernel: a local cluster, one on SLURM, or nothing for the others.
+
+    Raises what `cluster` raises.
+    """
+    if request == "inline" or "://" in request:
+        return None
+    if request != "local":
+        return _start_slurm(request)
+    local = _start_local(workers or core_count())
+    return StartedCluster(local.scheduler_address, lambda: local.close(timeout=10))
+
+
+def _start_slurm(name: str) -> StartedCluster:
+    from companion.compute.cluster_settings import cluster_names
+    from companion.compute.slurm import SlurmCluster
+
+    try:
+        started = SlurmCluster(name)
+    except SettingsError:
+        if name in cluster_names():
+            raise
+        allowed = ", ".join(["'inline'", "'local'", *map(repr, cluster_names())])
+        raise ValueError(
+            f"cluster: given {name!r}; allowed: {allowed} or a scheduler address tcp://host:port"
+        ) from None
+    return StartedCluster(started.address, started.close)
+
+
+@lru_cache
+def _slurm_cluster(name: str) -> StartedCluster:
+    started = _start_slurm(name)
+    atexit.register(started.close)
+    return started
 
 
 def _start_local(workers: int) -> "LocalCluster":

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 
 from companion.session import current
+from companion.session.device import DeviceElsewhere
 
 #: float32 is exact to rounding; tf32 keeps 10 bits of the factors in matrix products on GPUs that have it;
 #: bfloat16 keeps 7 bits of activations as well (autocast), with weights and sums in float32.
@@ -16,9 +17,14 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 def torch_device(request: str = "auto") -> torch.device:
     """The device of the running session for ``auto``; else the one named.
 
-    Raises RuntimeError where CUDA is demanded and there is none.
+    Raises RuntimeError where CUDA is demanded and there is none, DeviceElsewhere where the session's is on
+    GPU workers and this process is none of them.
     """
     if request == "auto":
+        if current.session_device() == "cuda" and current.device_kind() == "cpu":
+            from companion.compute.sweeps import compute_on_gpu_worker
+
+            raise DeviceElsewhere(compute_on_gpu_worker)
         return torch.device(current.device_kind())
     if request == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("device: 'cuda' was asked for, but PyTorch finds no CUDA device here")

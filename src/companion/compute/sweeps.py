@@ -3,17 +3,21 @@
 import contextlib
 import importlib
 import os
+import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import xarray as xr
 
-from companion.compute.clusters import InlineCluster, cluster
-from companion.session import current, events
+from companion.compute.clusters import InlineCluster, LostBlock, cluster
+from companion.compute.worker_signals import handing_on
+from companion.session import current, events, interruption
 from companion.session.progress import progress
 from companion.session.root import project_root
-from companion.store.durable import FORCE_VARIABLE, StoredFunction, fetch, note_use
+from companion.store.artefacts import GROUP_VARIABLE
+from companion.store.durable import FORCE_VARIABLE, StoredFunction, emit_use, fetch, note_use
 
 Condition = Mapping[str, Any]
 
@@ -47,22 +51,30 @@ def sweep(
     addresses = [function.address(conditions=part, **common) for part in blocks]
     forced = bool(os.environ.get(FORCE_VARIABLE))
     missing = [index for index, address in enumerate(addresses) if forced or address.find() is None]
+    found = set(range(len(blocks))) - set(missing)
     computed: dict[int, xr.Dataset] = {}
     with progress(label or function.name, len(conditions), "conditions") as advance:
         advance(len(conditions) - sum(len(blocks[index]) for index in missing))
         for index, outcome in _run(function, blocks, missing, common):
-            if isinstance(outcome, xr.Dataset):
+            if not isinstance(outcome, xr.Dataset):
+                if outcome != addresses[index].key:
+                    raise RuntimeError(
+                        f"sweep of {function.name}: a worker runs other code than this process; restart the cluster"
+                    )
+                outcome = fetch(addresses[index])  # read while the others are still being computed
+            if outcome is not None:
                 computed[index] = outcome
-            elif outcome != addresses[index].key:
-                raise RuntimeError(
-                    f"sweep of {function.name}: a worker runs other code than this process; restart the cluster"
-                )
             advance(len(blocks[index]))
     parts = []
     for index, address in enumerate(addresses):
         dataset = computed.get(index)
         if dataset is None:
+            started = time.monotonic()
             dataset = fetch(address)
+            if (
+                dataset is not None and index in found
+            ):  # what was computed has been told by whoever computed it
+                emit_use(address, "hit", time.monotonic() - started)
         if dataset is None:  # damaged, or not stored because code was edited meanwhile: here it is said which
             dataset = function(conditions=blocks[index], **common)
         note_use(address)
@@ -76,21 +88,69 @@ def _run(function: StoredFunction, blocks: list[Any], missing: list[int], common
     where = cluster(session.cluster if session else "inline") if missing else InlineCluster()
     if isinstance(where, InlineCluster):
         for index in missing:
+            interruption.stop_if_asked()
             yield index, function(conditions=blocks[index], **common)
         return
-    entry = (function.module, function.function.__qualname__)
+    tasks = [(*_entry(function), {"conditions": blocks[index], **common}) for index in missing]
+    try:
+        for position, key in where.run(run_block, tasks, kind=_kind(function)):
+            yield missing[position], key
+            interruption.stop_if_asked()
+    except LostBlock as lost:
+        index = missing[lost.index]
+        raise RuntimeError(_about_lost(function, index, blocks[index], lost)) from lost
+
+
+def compute_on_gpu_worker(function: StoredFunction, arguments: Mapping[str, Any]) -> None:
+    """Have ``function`` computed and stored by a GPU worker of the session's cluster.
+
+    Raises RuntimeError where there are no such workers, or where this process is one and finds no GPU.
+    """
+    session = current.current()
+    where = InlineCluster() if session is None else cluster(session.cluster)
+    if isinstance(where, InlineCluster):
+        raise RuntimeError(
+            f"{function.name}: it needs CUDA, but PyTorch finds no CUDA device on {socket.gethostname()}"
+        )
+    try:
+        list(where.run(run_block, [(*_entry(function), dict(arguments))], kind="gpu"))
+    except LostBlock as lost:
+        raise RuntimeError(_about_lost(function, None, (), lost)) from lost
+
+
+def _kind(function: StoredFunction) -> str:
+    """What kind of workers runs ``function``: GPUs are for those alone whose results depend on the device."""
+    return "gpu" if function.device and current.session_device() == "cuda" else "cpu"
+
+
+def _entry(function: StoredFunction) -> tuple[tuple[str, str], dict[str, Any]]:
+    """How a worker finds ``function``, and in which surroundings it runs it."""
     surroundings = {
         "path": [entry for entry in sys.path if entry],
-        "environment": _surroundings(),
+        "environment": _surroundings(function),
     }
-    tasks = [(entry, surroundings, blocks[index], dict(common)) for index in missing]
-    for position, key in where.run(run_block, tasks):
-        yield missing[position], key
+    return (function.module, function.function.__qualname__), surroundings
+
+
+_SHOWN_CONDITIONS = 3
+
+
+def _about_lost(
+    function: StoredFunction, index: int | None, conditions: Sequence[Condition], lost: LostBlock
+) -> str:
+    which = function.name if index is None else f"{function.name}, block {index}"
+    text = f"{which}: {lost.workers} workers ended while they ran it; is it short of memory?"
+    if conditions:
+        more = len(conditions) - _SHOWN_CONDITIONS
+        text += "\n  conditions: " + ", ".join(map(str, conditions[:_SHOWN_CONDITIONS]))
+        text += f" and {more} more" if more > 0 else ""
+    return text + (f"\n  logs of the workers: {lost.logs}" if lost.logs else "")
 
 
 _FORWARDED = (
     "COMPANION_ROOT",
     "COMPANION_STORE",
+    GROUP_VARIABLE,
     "COMPANION_DATA",
     FORCE_VARIABLE,
     current.DEVICE_VARIABLE,
@@ -98,10 +158,12 @@ _FORWARDED = (
 )
 
 
-def _surroundings() -> dict[str, str]:
+def _surroundings(function: StoredFunction) -> dict[str, str]:
     """The variables that a worker needs, to do as this process would."""
     here = {name: os.environ[name] for name in _FORWARDED if name in os.environ}
-    return here | {"COMPANION_ROOT": str(project_root()), current.DEVICE_VARIABLE: current.device_kind()}
+    # Where workers have no GPU, what does not depend on the device is not to look for one.
+    device = current.session_device() if function.device else current.device_kind()
+    return here | {"COMPANION_ROOT": str(project_root()), current.DEVICE_VARIABLE: device}
 
 
 @contextlib.contextmanager
@@ -117,18 +179,13 @@ def _as_if_there(environment: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def run_block(
-    entry: tuple[str, str],
-    surroundings: Mapping[str, Any],
-    conditions: tuple[Condition, ...],
-    common: Mapping[str, Any],
-) -> str:
-    """Compute one block on a worker: store the result, return its key."""
+def run_block(entry: tuple[str, str], surroundings: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    """Compute one call of a stored function on a worker: store the result, return its key."""
     sys.path.extend(folder for folder in surroundings["path"] if folder not in sys.path)
-    with _as_if_there(surroundings["environment"]):
+    with _as_if_there(surroundings["environment"]), handing_on():
         function: StoredFunction = getattr(importlib.import_module(entry[0]), entry[1])
-        function(conditions=conditions, **common)
-        return function.address(conditions=conditions, **common).key
+        function(**arguments)
+        return function.address(**arguments).key
 
 
 def _joined(parts: list[xr.Dataset], conditions: Sequence[Condition]) -> xr.Dataset:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from companion.run.plan import Request, parameter_changes
 from companion.run.record import that_count
+from companion.run.time_limit import time_limit_problems
 from companion.session.device import resolve_device
 from companion.session.root import project_root
+from companion.settings.cluster_file import cluster_files, read_cluster_file
 from companion.settings.notebook import Notebook, list_notebooks, read_notebook
 from companion.settings.problems import Problem, SettingsError, did_you_mean, listed, shown_value
 from companion.settings.profiles import list_profiles, read_parameters, resolve_parameters
 from companion.settings.types import Profile, describe
 from companion.settings.values import fit
-from companion.store.artefacts import store_roots
+from companion.store.artefacts import GROUP_VARIABLE, store_roots
 
 _STORE_VARIABLE = "COMPANION_STORE"
 
@@ -30,6 +32,7 @@ class Wishes:
     only: Sequence[str] = ()
     device: str | None = None
     cluster: str | None = None
+    time_limit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,9 @@ def _find(names: Sequence[str]) -> tuple[list[Notebook], list[Problem]]:
 
 def choose(wishes: Wishes) -> Choice:
     """The requests that ``wishes`` come to. Raises SettingsError with all that is wrong in them at once."""
-    of_options = _device_problems(wishes.device, "--device") + _cluster_problems(wishes.cluster, "--cluster")
-    of_options += _store_problems()
+    of_options = _device_problems(wishes.device, wishes.cluster or "local", "--device")
+    of_options += _cluster_problems(wishes.cluster, "--cluster") + _store_problems()
+    of_options += time_limit_problems(wishes.time_limit)
     if misfit := fit("Profile", wishes.profile)[1]:
         given, allowed = shown_value(wishes.profile), describe(Profile)
         wrong = Problem("--profile", None, None, misfit.message, given, allowed, misfit.hint)
@@ -116,9 +120,10 @@ def _request(notebook: Notebook, wishes: Wishes, *, is_first: bool) -> Request:
     values = parameters.values
     misnamed = {problem.name for problem in found}
     problems = [_as_option(problem, given) for problem in found]
-    for name, look in (("device", _device_problems), ("cluster", _cluster_problems)):
-        if name not in misnamed:
-            problems += look(values[name], origins[name])
+    if "device" not in misnamed:
+        problems += _device_problems(values["device"], values["cluster"], origins["device"])
+    if "cluster" not in misnamed:
+        problems += _cluster_problems(values["cluster"], origins["cluster"])
     if problems:
         raise SettingsError(problems)
     usual = resolve_parameters(notebook, wishes.profile, params_folder=folder).values
@@ -126,7 +131,7 @@ def _request(notebook: Notebook, wishes: Wishes, *, is_first: bool) -> Request:
     return Request(
         notebook,
         replace(parameters, origins=origins),
-        resolve_device(values["device"]),
+        resolve_device(values["device"], values["cluster"]),
         only,
         tuple(parameter_changes(that_count(usual), that_count(values))),
     )
@@ -179,20 +184,28 @@ def _as_option(problem: Problem, given: Mapping[str, str]) -> Problem:
     return problem
 
 
-def _device_problems(device: str | None, place: str) -> list[Problem]:
+def _device_problems(device: str | None, cluster: str, place: str) -> list[Problem]:
     """A problem if CUDA is demanded and there is none; what is no device at all is the schema's to say."""
     if device != "cuda":
         return []
     try:
-        resolve_device(device)
+        resolve_device(device, cluster)
     except RuntimeError as error:
         return [Problem(place, None, None, str(error))]
+    except SettingsError:  # the cluster's file, which is told by itself
+        return []
     return []
 
 
 def _cluster_problems(cluster: str | None, place: str) -> list[Problem]:
-    """A problem if the cluster is neither built in, nor an address, nor described by a file."""
-    known = ["inline", "local", *sorted(path.stem for path in (params_folder() / "clusters").glob("*.yaml"))]
+    """A problem if the cluster is neither built in, nor an address, nor described by a file; all those in its file."""
+    files = cluster_files(params_folder())
+    known = ["inline", "local", *files]
+    if cluster in files:
+        try:
+            read_cluster_file(files[cluster])
+        except SettingsError as error:
+            return list(error.problems)
     if cluster is None or cluster in known or "://" in cluster:
         return []
     allowed = f"{listed(known)}, or an address like tcp://host:8786"
@@ -215,6 +228,7 @@ def _store_problems() -> list[Problem]:
         missing = "cannot be written to" if existing == own else "cannot be created"
         message = f"the own store {missing} ({existing}: {error.strerror})"
     allowed = (
-        f"a folder that can be created and written to; further ones, after {os.pathsep!r}, are only read"
+        f"a folder that can be created and written to; further ones, after {os.pathsep!r} or in "
+        f"{GROUP_VARIABLE}, are only read"
     )
     return [Problem(_STORE_VARIABLE, None, None, message, str(own), allowed)]

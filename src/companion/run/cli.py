@@ -1,6 +1,5 @@
 """The command line of run_all.py."""
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -14,14 +13,12 @@ from companion.session.root import project_root
 # Everything else is imported where it is used: --help and a wrong option should not wait for it.
 
 
-# What a full or read-only disk says; anything else is an error of ours and shows its traceback.
-_DISK_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
-
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()
 def run(
+    context: typer.Context,
     notebooks: Annotated[list[str] | None, typer.Argument(help="Notebooks to run; all by default.")] = None,
     profile: Annotated[
         str, typer.Option(help="Parameter files to use: smoke, laptop, night, paper …")
@@ -37,9 +34,13 @@ def run(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Notebooks at once.")] = 1,
     cluster: Annotated[
-        str | None, typer.Option(help="inline, local, or an address like tcp://host:8786.")
+        str | None,
+        typer.Option(help="inline, local, a file in params/clusters, or an address like tcp://host:8786."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda: where tensors are computed.")] = None,
+    time_limit: Annotated[
+        str | None, typer.Option(metavar="TIME", help="End a notebook that takes longer: 90s, 30m, 2h.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Compute stored results again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why, and stop.")] = False,
     strict: Annotated[
@@ -49,31 +50,50 @@ def run(
     check: Annotated[
         bool, typer.Option("--check", help="Compare newly made figures and verdicts with the tracked ones.")
     ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Start it as a SLURM job (--cluster NAME) or on its own, and return."),
+    ] = False,
 ) -> None:
     """Bring figures, verdicts and gallery up to date; what has not changed is not run again.
 
     Exit codes: 0 done, 1 something failed to run, 2 bad input, 3 --strict and a claim fails or could not
-    be evaluated, 130 interrupted. Stored results: run_all.py store --help. Samples of other runs:
-    run_all.py evaluate --help.
+    be evaluated, 75 saved and stopped before the wall time (SIGUSR1 or SIGTERM; the same command goes on),
+    130 interrupted. Runs that go on: run_all.py status --help. What happened: run_all.py report --help.
+    Stored results: run_all.py store --help. Samples of other runs: run_all.py evaluate --help.
     """
     from companion.run.choose import Wishes
     from companion.settings.problems import SettingsError
 
-    wishes = Wishes(notebooks or (), profile, overrides or (), only or (), device, cluster)
+    wishes = Wishes(notebooks or (), profile, overrides or (), only or (), device, cluster, time_limit)
     try:
         if list_only:
             from companion.run.listing import print_list
 
             print_list(wishes.notebooks, profile)
             raise typer.Exit
-        from companion.run.conduct import Ways, conduct
+        if detach and not dry_run:
+            from companion.run.submit import submit
 
-        raise typer.Exit(conduct(wishes, Ways(jobs, force, dry_run, strict, check)))
+            again = [argument for argument in context.obj if argument != "--detach"]
+            raise typer.Exit(
+                submit(wishes, again, because="--check" if check else "--force" if force else None)
+            )
+        from companion.run.conduct import Ways, conduct
+        from companion.run.detached import noted
+        from companion.session import interruption
+
+        interruption.install()  # a warning of the wall time that comes while it plans must not end it
+        with noted() as ending:
+            ending.code = conduct(wishes, Ways(jobs, force, dry_run, strict, check))
+        raise typer.Exit(ending.code)
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     except OSError as error:
-        if error.errno not in _DISK_REFUSALS:
+        from companion.session.files import DISK_REFUSALS
+
+        if error.errno not in DISK_REFUSALS:
             raise
         typer.echo(
             f"{error}\nwhat was finished before is whole; the same command goes on from there", err=True
@@ -104,5 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from companion.run.evaluate import app as evaluate
 
         evaluate(given[1:], prog_name="run_all.py evaluate")
+    elif given[:1] == ["status"]:
+        from companion.run.status import app as status
+
+        status(given[1:], prog_name="run_all.py status")
+    elif given[:1] == ["report"]:
+        from companion.run.since import app as since
+
+        since(given[1:], prog_name="run_all.py report")
     else:
-        app(given, prog_name="run_all.py")
+        app(given, prog_name="run_all.py", obj=given)

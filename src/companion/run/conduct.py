@@ -4,7 +4,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -16,10 +16,12 @@ from companion.run.follow import audience
 from companion.run.outcome import Outcome, of_hit
 from companion.run.plan import Step, make_plan
 from companion.run.record import overridden_folder
+from companion.run.time_limit import seconds_of
+from companion.session.files import DISK_REFUSALS
 from companion.session.progress import duration
 from companion.settings.problems import shown_path
 
-DONE, FAILED, BAD_INPUT, CLAIMS, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, BAD_INPUT, CLAIMS, RESUMABLE, INTERRUPTED = 0, 1, 2, 3, 75, 130
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
     report.print_plan(out, steps)
     if ways.dry_run:
         return DONE
-    outcomes = _execute(steps, wishes.profile, ways, out)
+    limit = None if wishes.time_limit is None else seconds_of(wishes.time_limit)
+    outcomes = _execute(steps, wishes.profile, ways, out, limit)
     report.print_failures(out, outcomes)
     if ways.check:
         agree = check.report_differences(out, wishes.profile, outcomes)
@@ -72,25 +75,36 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
         report.line(out, f"\ninterrupted after {duration(seconds)}; finished results are kept.")
         report.line(out, f"The same command goes on from there: {_command()}")
         return code
+    if code == RESUMABLE:
+        kept = "finished results and checkpoints are kept"
+        report.line(out, f"\nsaved and stopped after {duration(seconds)}; {kept}.")
+        report.line(out, f"The same command goes on from there: {_command()}")
+        return code
     return _show_gallery(out) or code
 
 
-def _execute(steps: Sequence[Step], profile: str, ways: Ways, out: Console) -> list[Outcome]:
+def _execute(
+    steps: Sequence[Step], profile: str, ways: Ways, out: Console, limit: float | None
+) -> list[Outcome]:
     """Outcomes of all steps, in their order; nothing is started where nothing is to do."""
     to_do = [step for step in steps if not step.hit]
     outcomes = {step.request.name: of_hit(step) for step in steps if step.hit}
     if to_do:
         folder = check.fresh_folder(profile) if ways.check else None
         with audience(out) as listener:
-            executed = execute(to_do, Manner(profile, ways.jobs, ways.force, folder), listener)
+            executed = execute(to_do, Manner(profile, ways.jobs, ways.force, folder, limit), listener)
         outcomes |= {outcome.name: outcome for outcome in executed}
     return [outcomes[step.request.name] for step in steps]
 
 
-def _code(outcomes: Iterable[Outcome], *, strict: bool) -> int:
+def _code(outcomes: Sequence[Outcome], *, strict: bool) -> int:
     statuses = {outcome.status for outcome in outcomes}
     if "interrupted" in statuses:
         return INTERRUPTED
+    if "resumable" in statuses:
+        # A run that got nowhere in its time would get nowhere again: it must not be requeued for ever.
+        advanced = any(one.computed or one.saved or one.status == "done" for one in outcomes)
+        return RESUMABLE if advanced else INTERRUPTED
     if "failed" in statuses:
         return FAILED
     entries = [entry for outcome in outcomes for entry in outcome.verdicts.values()]
@@ -101,9 +115,12 @@ def _show_gallery(out: Console) -> int:
     """Bring the gallery up to date and say where it is; 1 where a file cannot be written or understood."""
     try:
         index = gallery.refresh()
-    except (OSError, ValueError):  # a full disk, a damaged record: results are safe, and must not seem lost
-        traceback.print_exc()
-        report.line(out, "\nthe gallery could not be built; figures and results are complete")
+    except (OSError, ValueError) as error:  # a full disk, a damaged record: results must not seem lost
+        refused = isinstance(error, OSError) and error.errno in DISK_REFUSALS
+        if not refused:
+            traceback.print_exc()
+        why = f" ({error})" if refused else ""
+        report.line(out, f"\nthe gallery could not be built{why}; finished figures and results are whole")
         return FAILED
     report.line(out, f"\ngallery: {shown_path(index)}")
     return DONE

@@ -1,6 +1,7 @@
 """Executing what the plan found: one process per notebook, a few at once; one failing stops no other."""
 
 import contextlib
+import math
 import os
 import time
 from collections import deque
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from companion.run.follow import EventFile
+from companion.run.history import note_end
 from companion.run.interrupts import Stop, listening, shielded
 from companion.run.outcome import Outcome, Verdicts, keep, read_verdicts, take_verdicts
 from companion.run.plan import Request, Step
 from companion.run.process import NotebookProcess
 from companion.run.record import overridden_folder
+from companion.run.time_limit import TIME_LIMIT
 from companion.run.workplace import Workplace, workplace
 from companion.session import events
 from companion.session.root import project_root
@@ -24,12 +27,16 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Manner:
-    """How to execute: how many at once, results anew or not, and where figures go if not in their place."""
+    """How to execute: how many at once, results anew or not, where figures go if not in their place.
+
+    ``time_limit`` is the time in seconds that each notebook may take.
+    """
 
     profile: str
     jobs: int = 1
     force: bool = False
     check_folder: Path | None = None
+    time_limit: float | None = None
 
     def aside(self, request: Request) -> Path | None:
         """Folder of the figures of ``request``, where they must not take the place of the tracked ones."""
@@ -50,7 +57,10 @@ class Audience(Protocol):
 
 
 def execute(steps: Sequence[Step], manner: Manner, audience: Audience) -> list[Outcome]:
-    """Execute ``steps``; an outcome for each: done, failed or interrupted. A notebook's error is not raised."""
+    """Execute ``steps``; an outcome for each: done, failed, interrupted or resumable. No notebook's error is raised.
+
+    Resumable: it was asked to save and to stop, and goes on where it stopped.
+    """
     outcomes = [Outcome(step) for step in steps]
     with (
         listening() as stop,
@@ -58,6 +68,8 @@ def execute(steps: Sequence[Step], manner: Manner, audience: Audience) -> list[O
         _events_to(place.events),
         contextlib.closing(_Clusters()) as clusters,
     ):
+        asked = sorted({step.request.parameters.values["cluster"] for step in steps})
+        place.describe(manner.profile, [outcome.name for outcome in outcomes], ", ".join(asked))
         run = _Run(manner, place, clusters, stop, audience, cores=_cores(min(manner.jobs, len(steps))))
         try:
             run.work_through(outcomes)
@@ -65,7 +77,7 @@ def execute(steps: Sequence[Step], manner: Manner, audience: Audience) -> list[O
             run.kill_all()
     for outcome in outcomes:
         if outcome.status == "waiting":
-            outcome.status = "interrupted"
+            outcome.status = "interrupted" if stop.asked else "resumable"
     return outcomes
 
 
@@ -85,11 +97,14 @@ class _Run:
         """Start, follow and settle until there is nothing left to do."""
         waiting = deque(outcomes)
         news = EventFile(self.place.events)
-        told = False
-        while self.running or (waiting and not self.stop.asked):
-            while waiting and len(self.running) < self.manner.jobs and not self.stop.asked:
+        told, saving_until = False, math.inf
+        while self.running or (waiting and not self.stop.ending):
+            while waiting and len(self.running) < self.manner.jobs and not self.stop.ending:
                 self._start(waiting.popleft())
-            if self.stop.asked and not told:
+            if self.stop.grace is not None and saving_until == math.inf:
+                saving_until = time.monotonic() + self.stop.grace
+                self._ask_to_save()
+            if (self.stop.asked or time.monotonic() > saving_until) and not told:
                 told = True
                 for process in self.running:
                     process.ask_to_end()
@@ -105,6 +120,11 @@ class _Run:
             if not ended:
                 time.sleep(_POLL_SECONDS)
 
+    def _ask_to_save(self) -> None:
+        for process in self.running:
+            process.ask_to_save()
+        self.clusters.ask_to_save()
+
     def kill_all(self) -> None:
         """End all notebooks and their kernels at once."""
         for process in self.running:
@@ -115,33 +135,52 @@ class _Run:
         try:
             environment = self._environment(outcome)
         except Exception as error:  # whatever a scheduler answers; the other notebooks may do without it
-            outcome.fail(type(error).__name__, f"cluster {request.parameters.values['cluster']!r}: {error}")
-            self.audience.ended(outcome)
+            outcome.fail(type(error).__name__, f"cluster {_cluster(outcome)!r}: {error}")
+            self._end(outcome, {})
             return
-        if self.stop.asked:  # while the cluster started
+        if self.stop.ending:  # while the cluster started
             return
-        if self.manner.aside(request):
-            self.verdicts_before[outcome.name] = read_verdicts(request.profile, request.name)
+        self.verdicts_before[outcome.name] = read_verdicts(request.profile, request.name)
         sockets = self.place.sockets / str(self.started)
         self.started += 1
+        events.emit("started", notebook=outcome.name)
         self.audience.started(outcome.name)
-        self.running[NotebookProcess(outcome, self.place, sockets, environment)] = time.monotonic()
+        process = NotebookProcess(outcome, self.place, sockets, environment, self.manner.time_limit)
+        self.running[process] = time.monotonic()
 
     def _settle(self, process: NotebookProcess) -> None:
         outcome = process.outcome
         outcome.seconds = time.monotonic() - self.running.pop(process)
-        process.settle(stop_asked=self.stop.asked)
-        take_verdicts(outcome, restore=self.verdicts_before.get(outcome.name))
-        if not outcome.step.request.only and not self.manner.check_folder:
-            try:
+        process.settle(self.stop)
+        if outcome.failure and outcome.failure["ename"] == TIME_LIMIT:
+            self._replace_cluster(outcome)
+        before = self.verdicts_before.pop(outcome.name)
+        try:
+            take_verdicts(outcome, restore=before if self.manner.aside(outcome.step.request) else None)
+            if not outcome.step.request.only and not self.manner.check_folder:
                 keep(outcome, process.executed)
-            except OSError as error:
+        except OSError as error:
+            if outcome.failure is None:
                 outcome.fail(type(error).__name__, str(error))
+            else:
+                outcome.remarks.append(str(error))
+        self._end(outcome, before)
+
+    def _end(self, outcome: Outcome, before: Verdicts) -> None:
+        if not self.manner.check_folder:
+            note_end(outcome, before)
+        events.emit("ended", notebook=outcome.name, status=outcome.status)
         self.audience.ended(outcome)
+
+    def _replace_cluster(self, outcome: Outcome) -> None:
+        """Give the next notebook other workers: these may hang in this one's blocks. What runs keeps them."""
+        name = _cluster(outcome)
+        if all(_cluster(process.outcome) != name for process in self.running):
+            self.clusters.stop(name)
 
     def _environment(self, outcome: Outcome) -> dict[str, str]:
         """Variables of the kernel: where things are and who works; never physics."""
-        from companion.compute.clusters import MEMORY_ENVIRONMENT
+        from companion.compute.worker_environment import MEMORY_ENVIRONMENT
 
         root = project_root()
         paths = [str(root), str(root / "notebooks"), os.environ.get("PYTHONPATH", "")]
@@ -150,7 +189,7 @@ class _Run:
             "COMPANION_EVENTS": str(self.place.events),
             "COMPANION_NOTEBOOK": outcome.name,
             "COMPANION_RUN": "1",
-            "COMPANION_CLUSTER": self.clusters.address(outcome.step.request.parameters.values["cluster"]),
+            "COMPANION_CLUSTER": self.clusters.address(_cluster(outcome)),
             "COMPANION_FORCE": self.place.run_id if self.manner.force else None,
             "NUMBA_NUM_THREADS": str(self.cores),
             "OMP_NUM_THREADS": str(self.cores),
@@ -181,11 +220,28 @@ class _Clusters:
         cluster = self._started[name]
         return None if cluster is None else cluster.address
 
-    def close(self) -> None:
-        """Stop them all."""
+    def stop(self, name: str) -> None:
+        """Stop the cluster called ``name``, if it was started; whoever needs it next gets a new one."""
+        cluster = self._started.pop(name, None)
+        if cluster is not None:
+            cluster.close()
+
+    def ask_to_save(self) -> None:
+        """Let the blocks that run on them save and stop."""
+        from companion.compute.worker_signals import ask_workers
+
         for cluster in self._started.values():
             if cluster is not None:
-                cluster.close()
+                ask_workers(cluster.address)
+
+    def close(self) -> None:
+        """Stop them all."""
+        for name in list(self._started):
+            self.stop(name)
+
+
+def _cluster(outcome: Outcome) -> str:
+    return outcome.step.request.parameters.values["cluster"]
 
 
 def _cores(at_once: int) -> int:

@@ -15,7 +15,7 @@ from companion.session.progress import duration
 #: Seconds between two plain lines about the same thing.
 LINE_SPACING = 2.0
 
-_ENDINGS = {"done": "done", "failed": "FAILED", "interrupted": "interrupted"}
+_ENDINGS = {"failed": "FAILED"}
 
 
 class EventFile:
@@ -58,18 +58,18 @@ def described(event: Mapping[str, Any]) -> str:
 
 
 class _Sayings:
-    """The lines that events are worth, if any; that a key is waited for is said once."""
+    """The lines that events are worth, if any; each is said once, whoever waits or finds it out again."""
 
     def __init__(self) -> None:
-        self._waited_for: set[str] = set()
+        self._said: set[tuple[str, str]] = set()
 
     def of(self, event: Mapping[str, Any]) -> str | None:
-        text = event.get("text", "")
-        if event["kind"] == "waiting" and text not in self._waited_for:
-            self._waited_for.add(text)
-        elif event["kind"] != "message":
+        if event["kind"] not in ("message", "waiting"):
             return None
-        name = event.get("notebook") or "run"
+        name, text = event.get("notebook") or "run", event.get("text", "")
+        if (about := ("" if event["kind"] == "waiting" else name, text)) in self._said:
+            return None
+        self._said.add(about)
         return f"{name}: {text.removeprefix(name + ': ')}"
 
 

@@ -1,20 +1,36 @@
-"""Ctrl-C: the first one asks the notebooks to stop, the second ends them at once."""
+"""Ctrl-C: the first one asks the notebooks to stop, the second ends them at once. The wall time: they save first."""
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from companion.session import interruption
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+#: Names the seconds that notebooks have to save once the wall time is announced; a batch script sets it.
+GRACE_VARIABLE = "COMPANION_GRACE_SECONDS"
+
+_USUAL_GRACE = 120.0
+# After SIGTERM a scheduler kills within half a minute.
+_SHORT_GRACE = 20.0
 
 
 @dataclass
 class Stop:
-    """How often the run was asked to stop."""
+    """How often the run was asked to stop; ``grace`` if it was asked to save first: so many seconds for it."""
 
     count: int = 0
+    grace: float | None = None
+
+    @property
+    def ending(self) -> bool:
+        """Whether nothing more is to be started."""
+        return self.asked or self.grace is not None
 
     @property
     def asked(self) -> bool:
@@ -24,6 +40,17 @@ class Stop:
     def at_once(self) -> bool:
         return self.count > 1
 
+    def hear(self, number: signal.Signals) -> str | None:
+        """Take note of a signal; what to say about it, if anything."""
+        if number == signal.SIGUSR1 or (number == signal.SIGTERM and not self.ending):
+            if self.ending:
+                return None
+            longest = float(os.environ.get(GRACE_VARIABLE) or _USUAL_GRACE)
+            self.grace = min(longest, _SHORT_GRACE) if number == signal.SIGTERM else longest
+            return f"saving and ending within {self.grace:.0f} s; the same command goes on from there"
+        self.count += 1
+        return "stopping; once more to end at once" if self.count == 1 else "ending at once"
+
 
 @contextlib.contextmanager
 def listening() -> Iterator[Stop]:
@@ -31,10 +58,11 @@ def listening() -> Iterator[Stop]:
     stop = Stop()
 
     def heard(number: int, frame: FrameType | None) -> None:
-        stop.count += 1
-        said = "stopping; once more to end at once" if stop.count == 1 else "ending at once"
-        print(f"\n{signal.Signals(number).name}: {said}", file=sys.stderr, flush=True)
+        if said := stop.hear(signal.Signals(number)):
+            print(f"\n{signal.Signals(number).name}: {said}", file=sys.stderr, flush=True)
 
+    if interruption.asked():
+        heard(signal.SIGUSR1, None)
     previous = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in previous.items():
         if handler is not signal.SIG_IGN:  # under nohup a hang-up stays ignored

@@ -20,7 +20,7 @@ Verdicts = dict[str, dict[str, Any]]
 
 @dataclass
 class Outcome:
-    """What became of one step: waiting, then hit, done, failed or interrupted."""
+    """What became of one step: waiting, then hit, done, failed, interrupted or resumable."""
 
     step: Step
     status: str = "waiting"
@@ -31,6 +31,10 @@ class Outcome:
     claims: list[str] = field(default_factory=list)
     verdicts: Verdicts = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    computed: set[str] = field(default_factory=set)
+    """Keys of the results that were computed, not read."""
+    saved: bool = False
+    """Whether it stopped where nothing was lost, because it was asked to."""
     stopped: Path | None = None
     """The notebook as it stopped, where it was kept."""
 
@@ -45,6 +49,8 @@ class Outcome:
                 continue
             if event["kind"] == "result":
                 self.keys[event["key"]] = event["function"]
+                if event.get("status") == "computed":
+                    self.computed.add(event["key"])
             elif event["kind"] == "figure" and event["id"] not in self.figures:
                 self.figures.append(event["id"])
             elif event["kind"] == "claim" and event["id"] not in self.claims:
@@ -116,8 +122,13 @@ def keep(outcome: Outcome, executed: Path) -> None:
         folder = record.overridden_folder(request.profile)
         place, failed = folder / place.name, folder / failed.name
     if outcome.status == "failed" and executed.exists():
-        write_atomically(failed, _portable(executed))
-        outcome.stopped = failed
+        try:
+            text = _portable(executed)
+        except ValueError:  # papermill writes in place: a full disk cuts it short
+            outcome.remarks.append("as it stopped it was written in part only, and is not kept")
+        else:
+            write_atomically(failed, text)
+            outcome.stopped = failed
     if outcome.status != "done":
         return
     write_atomically(place, _portable(executed))

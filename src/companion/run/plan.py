@@ -1,5 +1,6 @@
 """What would run, and why: a notebook runs again only if something that it depends on changed."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,11 @@ from companion.run.record import (
     read_record,
     that_count,
 )
-from companion.session.provenance import library_versions
+from companion.session.provenance import library_versions, who
 from companion.settings.notebook import Notebook
 from companion.settings.profiles import Parameters
-from companion.store.artefacts import Address, DamagedResult, read_manifest
+from companion.store.artefacts import store_roots
+from companion.store.holdings import Holding, holdings
 
 _MOST_NAMED = 4
 
@@ -75,9 +77,10 @@ def _step(request: Request, because: str | None) -> Step:
     notes: list[str] = []
     if record is not None:
         reasons += differences(record, identity)
-        reasons += missing_results(record.keys)
+        held = holdings(record.keys)
+        reasons += missing_results(record.keys, held)
         reasons += _changed_files(record, request.profile)
-        notes += other_versions(record.keys)
+        notes += other_versions(held.values()) + by_others(held.values())
     failed = failed_path(request.profile, request.name).exists()
     if failed:
         reasons.append("last run failed")
@@ -120,33 +123,41 @@ def parameter_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list
     return changes
 
 
-def missing_results(keys: Mapping[str, str]) -> list[str]:
+def missing_results(keys: Mapping[str, str], held: Mapping[str, Holding]) -> list[str]:
     """A reason for each stored result that the notebook used and that is no longer in the store."""
-    missing = [(key, function) for key, function in keys.items() if Address(function, key).find() is None]
+    missing = [(key, function) for key, function in keys.items() if key not in held]
     reasons = [f"result {key[:12]} ({function}) is missing" for key, function in missing[:_MOST_NAMED]]
     if len(missing) > _MOST_NAMED:
         reasons.append(f"{len(missing) - _MOST_NAMED} more results are missing")
     return reasons
 
 
-def other_versions(keys: Mapping[str, str]) -> list[str]:
+def other_versions(held: Iterable[Holding]) -> list[str]:
     """A note for each library whose version differs from the one that the results were made with."""
     current = library_versions()
-    found: dict[tuple[str, str], str] = {}
-    for key, function in keys.items():
-        folder = Address(function, key).find()
-        if folder is None:
-            continue
-        try:
-            made = read_manifest(folder).get("made", {}).get("versions", {})
-        except DamagedResult:
-            continue
-        for library, version in made.items():
-            if library in current and version != current[library]:
-                found[library, version] = current[library]
+    found = {
+        (library, str(version))
+        for holding in held
+        for library, version in holding.versions.items()
+        if library in current and version != current[library]
+    }
     return [
-        f"results made with {library} {old} (now {new}); --force recomputes"
-        for (library, old), new in sorted(found.items())
+        f"results made with {library} {old} (now {current[library]}); --force recomputes"
+        for library, old in sorted(found)
+    ]
+
+
+def by_others(held: Iterable[Holding]) -> list[str]:
+    """A note for each other user whose results are used, and for each store but one's own that they are read from."""
+    me, own = who(), store_roots()[0]
+    counted = Counter(
+        (holding.user or "unknown", holding.store)
+        for holding in held
+        if holding.store != own or holding.user not in ("", me)
+    )
+    return [
+        f"{number} results made by {user}" + (f", read from {store}" if store != own else "")
+        for (user, store), number in sorted(counted.items())
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from companion.run.interrupts import Stop
 from companion.run.outcome import Outcome, line_of_cell
 from companion.run.workplace import Workplace
 from companion.session.root import project_root
@@ -21,12 +22,19 @@ _LOG_LINES = 30
 class NotebookProcess:
     """One notebook's process, in a session of its own, so that Ctrl-C in the terminal does not reach it."""
 
-    def __init__(self, outcome: Outcome, place: Workplace, sockets: Path, environment: Mapping[str, str]):
+    def __init__(
+        self,
+        outcome: Outcome,
+        place: Workplace,
+        sockets: Path,
+        environment: Mapping[str, str],
+        time_limit: float | None = None,
+    ):
         self.outcome = outcome
         request = outcome.step.request
         self._file = {
             kind: (place.folder / f"{request.name}.{kind}").absolute()
-            for kind in ("spec.json", "result.json", "kernel.pid", "ipynb", "log")
+            for kind in ("spec.json", "result.json", "kernel.pid", "stacks", "ipynb", "log")
         }
         spec = {
             "path": str(request.notebook.path.absolute()),
@@ -35,8 +43,10 @@ class NotebookProcess:
             "output": str(self.executed),
             "result": str(self._file["result.json"]),
             "kernel_pid": str(self._file["kernel.pid"]),
+            "stacks": str(self._file["stacks"]),
             "sockets": str(sockets),
             "parent": os.getpid(),
+            "time_limit": time_limit,
         }
         self._file["spec.json"].write_text(json.dumps(spec), encoding="utf-8")
         with self._file["log"].open("wb") as log:
@@ -59,6 +69,10 @@ class NotebookProcess:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
+    def ask_to_save(self) -> None:
+        """Let the notebook's training save and stop, and the notebook end at the latest between two cells."""
+        self._process.send_signal(signal.SIGUSR1)
+
     def ask_to_end(self) -> None:
         """Interrupt the notebook's cell; process and kernel then end by themselves."""
         self._process.send_signal(signal.SIGTERM)
@@ -73,16 +87,21 @@ class NotebookProcess:
             os.killpg(int(self._file["kernel.pid"].read_text()), signal.SIGKILL)
         self._process.wait()
 
-    def settle(self, *, stop_asked: bool) -> None:
+    def settle(self, stop: Stop) -> None:
         """Take status and failure from the ended process into the outcome."""
         outcome = self.outcome
         result = self._result()
-        if stop_asked and (result is None or result["status"] == "stopped"):
-            outcome.status = "interrupted"
+        outcome.saved = bool(result and result.get("saved"))
+        if stop.ending and (result is None or result["status"] in ("stopped", "resumable")):
+            outcome.status = "interrupted" if stop.asked else "resumable"
         elif result is None:
             code = self._process.returncode
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+            if code == os.EX_IOERR:
+                how = "without room to write what became of the notebook; the disk may be full"
             outcome.fail("ProcessEnded", f"the notebook's process was ended {how}", self._log())
+        elif result["status"] == "resumable":
+            outcome.status = "resumable"
         elif result["status"] == "stopped":
             outcome.fail("Stopped", "somebody told the notebook's process to end")
         else:

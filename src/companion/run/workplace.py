@@ -5,11 +5,18 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from companion.run.history import DETACHED_VARIABLE
 from companion.run.record import runs_folder
+from companion.session.files import write_json
+from companion.session.root import build_folder
+
+#: What a run says of itself while it goes on, in its folder.
+ABOUT = "about.json"
 
 #: Longest path of a kernel's socket folder: the system allows about 100 characters with the socket's name.
 LONGEST_SOCKET_PATH = 80
@@ -31,6 +38,24 @@ class Workplace:
     def run_id(self) -> str:
         """Name of this run that no other one shares."""
         return f"{self.folder.name}-{self.sockets.name}"
+
+    def describe(self, profile: str, notebooks: Sequence[str], cluster: str) -> None:
+        """Say what this run does, for `run_all.py status`."""
+        about = {
+            "profile": profile,
+            "notebooks": list(notebooks),
+            "cluster": cluster,
+            "started": time.time(),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "detached": os.environ.get(DETACHED_VARIABLE),
+        }
+        write_json(self.folder / ABOUT, about)
+
+
+def folders_of_runs() -> list[Path]:
+    """Folders of all runs that go on, and of those that were killed since another one started."""
+    return sorted((build_folder() / "runs").glob("*/running/*"))
 
 
 @contextlib.contextmanager

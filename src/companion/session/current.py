@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from companion.session import events
-from companion.session.device import resolve_device
+from companion.session import events, interruption
+from companion.session.device import cuda_available, resolve_device
 from companion.session.root import build_folder, project_root
 from companion.settings.notebook import read_notebook
 from companion.settings.profiles import validate_namespace
@@ -57,16 +57,17 @@ def here(notebook: str, namespace: Mapping[str, Any]) -> Session:
     """Start the session of the notebook called ``notebook``; call it with ``locals()``.
 
     Validates the parameters again (bare papermill and JupyterLab come this way too), resolves the
-    device and the cluster. Raises SettingsError with every problem at once, RuntimeError where the
-    demanded device is missing.
+    device and the cluster; from then on SIGUSR1 asks trainings to save and to stop. Raises SettingsError
+    with every problem at once, RuntimeError where the demanded device is missing.
     """
     global _current
     source = read_notebook(project_root() / "notebooks" / f"{notebook}.py")
     parameters = validate_namespace(source, namespace)
     os.environ["COMPANION_NOTEBOOK"] = notebook
-    device = resolve_device(parameters["device"])
+    device = resolve_device(parameters["device"], parameters["cluster"])
     if parameters["device"] == "auto":
         events.emit("message", text=f"{notebook}: device auto is {device}")
+    interruption.install()
     _current = Session(notebook, parameters, device, _cluster_request(parameters["cluster"]))
     return _current
 
@@ -76,11 +77,17 @@ def current() -> Session | None:
     return _current
 
 
-def device_kind() -> str:
+def session_device() -> str:
     """``"cpu"`` or ``"cuda"``: the session's, or on a worker that of the session which sent the work."""
     if _current is not None:
         return _current.device
     return os.environ.get(DEVICE_VARIABLE) or resolve_device("auto")
+
+
+def device_kind() -> str:
+    """Where this process computes: on the session's device, or on ``"cpu"`` where its GPUs are elsewhere."""
+    kind = session_device()
+    return kind if kind == "cpu" or cuda_available() else "cpu"
 
 
 def figures_folder(profile: str) -> Path:

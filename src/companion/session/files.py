@@ -1,6 +1,7 @@
 """Atomic writes: a file is whole or it is the one that was there before."""
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -10,6 +11,9 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+#: What a full or read-only disk says; any other error of a file is one of ours.
+DISK_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
 
 def temporary_name(target: Path) -> Path:
@@ -55,6 +59,21 @@ def write_atomically(target: Path, data: bytes | str) -> None:
     """Write ``data`` (text as UTF-8) to ``target``, whole or not at all."""
     with atomic_path(target) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def append_line(target: Path, text: str) -> None:
+    """Append a line to ``target`` in one write, so that the lines of several processes stay apart.
+
+    A line that a killed process or a full disk left unfinished is ended first, so that it spoils no other.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o664)
+    try:
+        size = os.fstat(descriptor).st_size
+        unfinished = size and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, b"\n" * bool(unfinished) + text.encode() + b"\n")
+    finally:
+        os.close(descriptor)
 
 
 def write_json(target: Path, content: Any) -> None:

@@ -1,5 +1,6 @@
 """Results on disk: ``<store>/<function>/<key>/result.nc`` and ``manifest.json``, whole or absent."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     import xarray as xr  # slow to import, and a plan reads manifests only
 
 RESULT, MANIFEST = "result.nc", "manifest.json"
+#: Form of what is written, kept in the manifest. One that names none is of this, the first form.
+FORMAT = 1
+#: Names the group's store, or several: read after one's own, never written to.
+GROUP_VARIABLE = "COMPANION_GROUP_STORE"
+_OWN_VARIABLE = "COMPANION_STORE"
 _QUARANTINE, _LOCKS = "quarantine", "locks"
 
 
@@ -30,10 +36,15 @@ class DamagedResult(Exception):
 def store_roots() -> list[Path]:
     """The stores that are read, one's own (the only one written to) first.
 
-    ``COMPANION_STORE`` holds one folder or several, joined as in PATH; without it, build/store.
+    ``COMPANION_STORE`` holds one folder or several, joined as in PATH; without it, build/store. Those of
+    ``COMPANION_GROUP_STORE`` come after them and are only read.
     """
-    named = os.environ.get("COMPANION_STORE", "")
-    return [Path(part).resolve() for part in named.split(os.pathsep) if part] or [build_folder() / "store"]
+    own, group = _folders_named(_OWN_VARIABLE), _folders_named(GROUP_VARIABLE)
+    return list(dict.fromkeys([*(own or [build_folder() / "store"]), *group]))
+
+
+def _folders_named(variable: str) -> list[Path]:
+    return [Path(part).resolve() for part in os.environ.get(variable, "").split(os.pathsep) if part]
 
 
 @dataclass(frozen=True)
@@ -69,11 +80,18 @@ def is_whole(folder: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a result; DamagedResult where it is not readable JSON."""
+    """The manifest of a result; DamagedResult where it is no JSON mapping, or of a form that is not known here."""
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise DamagedResult(f"{folder / MANIFEST}: {problem}") from problem
+    if not isinstance(manifest, dict):
+        raise DamagedResult(f"{folder / MANIFEST}: it holds no mapping")
+    if (form := manifest.get("format", FORMAT)) != FORMAT:
+        raise DamagedResult(
+            f"{folder}: written by another version, in form {form!r}; this one reads {FORMAT}"
+        )
+    return manifest
 
 
 def read_result(folder: Path) -> "xr.Dataset":
@@ -89,9 +107,9 @@ def read_result(folder: Path) -> "xr.Dataset":
             raise DamagedResult(f"{folder / RESULT}: its bytes are not the ones that were written")
         with _one_process(), xr.open_dataset(folder / RESULT, engine="h5netcdf") as opened:
             dataset = opened.load()
+        dataset.attrs |= {"companion_key": manifest["key"], "companion_function": manifest["function"]}
     except (OSError, KeyError) as problem:
         raise DamagedResult(f"{folder}: {problem}") from problem
-    dataset.attrs |= {"companion_key": manifest["key"], "companion_function": manifest["function"]}
     return dataset
 
 
@@ -102,17 +120,29 @@ def _one_process() -> dask.config.set:
 
 def write_result(address: Address, dataset: "xr.Dataset", manifest: dict[str, Any], *, replace: bool) -> Path:
     """Write a result beside its place and rename it there; the loser of a race discards its own."""
+    with placed(address, replace=replace) as temporary:
+        plain = dataset.drop_encoding()
+        plain.attrs = {k: v for k, v in dataset.attrs.items() if not k.startswith("companion_")}
+        with _one_process():
+            plain.to_netcdf(temporary / RESULT, engine="h5netcdf")
+        written = {"format": FORMAT, "result_sha256": file_digest(temporary / RESULT)}
+        write_json(temporary / MANIFEST, manifest | written)
+    return address.own
+
+
+@contextlib.contextmanager
+def placed(address: Address, *, replace: bool = False) -> Iterator[Path]:
+    """Folder for the files of a result; renamed to its place when the block ends well, removed when it does not.
+
+    Where another process was first, its result stays, unless ``replace``. Readable by the group, whatever the umask.
+    """
     target = address.own
     clear_dead(target)
     temporary, replaced = temporary_name(target), temporary_name(target)
     temporary.mkdir(parents=True)
     _open_to_group(target.parent)
     try:
-        plain = dataset.drop_encoding()
-        plain.attrs = {k: v for k, v in dataset.attrs.items() if not k.startswith("companion_")}
-        with _one_process():
-            plain.to_netcdf(temporary / RESULT, engine="h5netcdf")
-        write_json(temporary / MANIFEST, manifest | {"result_sha256": file_digest(temporary / RESULT)})
+        yield temporary
         _flush(temporary / RESULT)
         for path, mode in ((temporary, 0o775), (temporary / RESULT, 0o664), (temporary / MANIFEST, 0o664)):
             path.chmod(mode)
@@ -126,7 +156,6 @@ def write_result(address: Address, dataset: "xr.Dataset", manifest: dict[str, An
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
-    return target
 
 
 def _open_to_group(folder: Path) -> None:
@@ -153,10 +182,27 @@ def quarantine(folder: Path) -> Path:
 
 def all_results(root: Path) -> Iterator[tuple[Address, Path]]:
     """Every whole result of a store, by function, then by key."""
+    for address, folder in _folders(root):
+        if is_whole(folder):
+            yield address, folder
+
+
+def torn_results(root: Path) -> Iterator[tuple[Address, str]]:
+    """Every result of a store that lacks a file, which no kill can bring about, with the name of that file."""
+    for address, folder in _folders(root):
+        if (missing := missing_file(folder)) is not None:
+            yield address, missing
+
+
+def _folders(root: Path) -> Iterator[tuple[Address, Path]]:
     for function in sorted(path for path in root.glob("*") if path.name not in (_QUARANTINE, _LOCKS)):
         for folder in sorted(function.glob("[!.]*")):
-            if is_whole(folder):
-                yield Address(function.name, folder.name), folder
+            yield Address(function.name, folder.name), folder
+
+
+def missing_file(folder: Path) -> str | None:
+    """Name of the file that a result's folder lacks; None where it lacks none, or where there is no folder."""
+    return next((n for n in (RESULT, MANIFEST) if folder.is_dir() and not (folder / n).is_file()), None)
 
 
 def leftovers(root: Path) -> Iterator[Path]:

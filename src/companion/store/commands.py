@@ -1,4 +1,4 @@
-"""``store ls | show KEY | verify [--sample N] | prune [--older-than DAYS] [--yes]`` on the command line."""
+"""``store ls | show | verify | prune | export | import`` on the command line; the last two from `transfer`."""
 
 import json
 import time
@@ -8,11 +8,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from companion.store import pruning, upkeep
+from companion.store import pruning, transfer, upkeep
 from companion.store.arguments import readable
 from companion.store.artefacts import Address, DamagedResult, all_results, read_result, store_roots
+from companion.store.sizes import shown_size
 
 app = typer.Typer(help="Look after the stored results.", no_args_is_help=True, add_completion=False)
+app.command("export")(transfer.export)
+app.command("import")(transfer.take_in)
 _console = Console(soft_wrap=True, highlight=False)
 
 
@@ -20,28 +23,32 @@ _console = Console(soft_wrap=True, highlight=False)
 def list_results(
     function: Annotated[str, typer.Argument(help="Only functions whose name holds this.")] = "",
 ) -> None:
-    """List the results: key, function, size, cost, who made them and when."""
+    """List the results: key, function, size, cost, who made them and when; of several stores, in which they lie."""
+    roots = store_roots()
     table = Table("key", "function", "size", "seconds", "made by", "at", box=None)
+    several = len(roots) > 1
+    if several:
+        table.add_column("store")
     total, damaged = 0, 0
-    for root in store_roots():
+    for number, root in enumerate(roots):
+        where = [f"group {number}" if number else "own"] if several else []
         for address, folder in all_results(root):
             if function not in address.function:
                 continue
             size = pruning.size(folder)
             total += size
+            about = (address.key[:12], address.function, shown_size(size))
             try:
                 manifest = upkeep.whole_manifest(folder)
             except DamagedResult:
                 damaged += 1
-                table.add_row(address.key[:12], address.function, _bytes(size), "", "damaged manifest", "")
+                table.add_row(*about, "", "damaged manifest", "", *where)
                 continue
             made = time.strftime("%Y-%m-%d %H:%M", time.localtime(manifest["made"]["time"]))
             cost = f"{manifest['cost']['wall_seconds']:.2f}"
-            table.add_row(
-                address.key[:12], address.function, _bytes(size), cost, manifest["made"]["user"], made
-            )
+            table.add_row(*about, cost, manifest["made"]["user"], made, *where)
     _console.print(table)
-    _console.print(f"{table.row_count} results, {_bytes(total)}, in {', '.join(map(str, store_roots()))}")
+    _console.print(f"{table.row_count} results, {shown_size(total)}, in {', '.join(map(str, roots))}")
     if damaged:
         _console.print(
             f"{damaged} damaged: `store verify` says how; a run that needs them computes them again"
@@ -92,11 +99,11 @@ def prune(
     for remark in found.remarks:
         _console.print(remark)
     for folder, size in sizes.items():
-        _console.print(f"{folder.parent.name}/{folder.name}  {_bytes(size)}")
-    counted = f"{len(sizes)} folders, {_bytes(sum(sizes.values()))}"
+        _console.print(f"{folder.parent.name}/{folder.name}  {shown_size(size)}")
+    counted = f"{len(sizes)} folders, {shown_size(sum(sizes.values()))}"
     if yes:
         gone = pruning.remove(found.folders)
-        counted = f"{len(gone)} folders, {_bytes(sum(sizes[folder] for folder in gone))}"
+        counted = f"{len(gone)} folders, {shown_size(sum(sizes[folder] for folder in gone))}"
     _console.print(f"{counted}: {'deleted' if yes else 'add --yes to delete them'}")
     if found.spared:
         reasons = "; ".join(f"{number} {reason}" for reason, number in sorted(found.spared.items()))
@@ -112,11 +119,3 @@ def _one_result(key: str) -> Address:
     said = "no result's key" if not found else f"{len(found)} results' keys"
     typer.echo(f"store show: given {key!r}; {said} begins with it (`store ls` lists them)", err=True)
     raise typer.Exit(2)
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

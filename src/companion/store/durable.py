@@ -19,11 +19,13 @@ from typing import Any, overload
 import xarray as xr
 
 from companion.session import current, events, provenance
+from companion.session.device import DeviceElsewhere
 from companion.store.arguments import canonical, encode
 from companion.store.artefacts import (
     Address,
     DamagedResult,
     check_storable,
+    missing_file,
     quarantine,
     read_manifest,
     read_result,
@@ -64,6 +66,7 @@ class StoredFunction:
         self.module = function.__module__
         self.name = f"{self.module.removeprefix('companion.studies.')}.{function.__qualname__}"
         self.device = device
+        self.regenerable = False
         self._imported = imported_closure([self.module])
         self._fingerprint = combined(self._imported)
 
@@ -80,7 +83,7 @@ class StoredFunction:
         """Everything that the key is made of, as canonical JSON."""
         encoded = {name: encode(value, name) for name, value in bound.arguments.items()}
         request = {"function": self.name, "arguments": encoded, "fingerprint": self._fingerprint}
-        return request | ({"device": current.device_kind()} if self.device else {})
+        return request | ({"device": current.session_device()} if self.device else {})
 
     def address(self, *arguments: Any, **named: Any) -> Address:
         """Where the result of this call lies or will lie."""
@@ -99,12 +102,24 @@ class StoredFunction:
         dataset = fetch(address)
         status = "hit"
         if dataset is None:
+            status, elsewhere = "computed", None
             with key_lock(address.lock):
                 dataset = fetch(address, locked=True)
-                if dataset is None:
-                    status = "computed"
-                    dataset = self._compute(address, request, bound)
-        _emit_use(address, status, time.monotonic() - started)
+                if dataset is not None:
+                    status = "hit"
+                else:
+                    try:
+                        dataset = self._compute(address, request, bound)
+                    except DeviceElsewhere as missing:
+                        if not self.device:
+                            raise
+                        elsewhere = missing
+            if elsewhere is not None:  # without the lock, which the worker needs
+                elsewhere.send(self, bound.arguments)
+                dataset = fetch(address)
+        if dataset is None:
+            raise RuntimeError(f"{self.name}: a worker computed it with other code; restart the cluster")
+        emit_use(address, status, time.monotonic() - started)
         return dataset
 
     def _compute(
@@ -125,6 +140,7 @@ class StoredFunction:
             "modules": self._imported,
             "content_digest": dataset_digest(dataset),
             "used": dict(sorted(running.used.items())),
+            "regenerable": self.regenerable,
             "cost": {
                 "wall_seconds": time.perf_counter() - wall,
                 "cpu_seconds": time.process_time() - cpu,
@@ -193,7 +209,8 @@ def note_use(address: Address) -> None:
         session.touched[address.key] = address.function
 
 
-def _emit_use(address: Address, status: str, seconds: float) -> None:
+def emit_use(address: Address, status: str, seconds: float) -> None:
+    """Note the use of a result, and tell the run of it; ``status`` is "hit" or "computed"."""
     note_use(address)
     events.emit("result", function=address.function, key=address.key, status=status, seconds=seconds)
 
@@ -204,6 +221,10 @@ def fetch(address: Address, *, locked: bool = False) -> xr.Dataset | None:
     With ``locked``, the caller holds the key's lock: a damaged result is then moved aside. Without it
     another process might be replacing the result at this moment, so that nothing is touched.
     """
+    if locked and (missing := missing_file(address.own)):
+        events.tell(
+            f"{address.own}: {missing} is missing; moved to {quarantine(address.own)}, computing it again"
+        )
     folder = address.find()
     if folder is None:
         return None

@@ -17,6 +17,7 @@ from companion.store.artefacts import (
     read_manifest,
     read_result,
     store_roots,
+    torn_results,
 )
 from companion.store.content import dataset_digest
 from companion.store.durable import StoredFunction
@@ -75,6 +76,8 @@ def check_files(roots: Sequence[Path] | None = None) -> Iterator[Finding]:
                 yield Finding(address, False, str(problem))
             else:
                 yield Finding(address, True, "files are whole")
+        for address, missing in torn_results(root):
+            yield Finding(address, False, f"{address.in_store(root)}: {missing} is missing")
 
 
 def recompute_sample(number: int, seed: int = 0) -> Iterator[Finding]:

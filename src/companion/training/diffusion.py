@@ -17,7 +17,7 @@ from torch import Tensor
 
 from companion.compute.devices import arithmetic, torch_device
 from companion.models.score_model import ScoreModel
-from companion.session import events
+from companion.session import events, interruption
 from companion.session.progress import progress
 from companion.training.checkpoints import load_checkpoint, save_checkpoint
 from companion.training.diffusion_draws import Chunk, chunk_length, draw_chunk
@@ -71,7 +71,8 @@ def train_score_model(
     ``training_loss`` (run, step) is the mean loss since the checkpoint before. With ``folder``, training goes on
     from the state that a killed call left there: bit for bit on a CPU. A run whose loss is no number stops alone:
     ``stopped_at`` (run,) says when (-1: never), its records from then on are NaN, its weights stay the last finite
-    ones. Raises ValueError for runs that do not fit the network, RuntimeError for a missing device.
+    ones. Raises ValueError for runs that do not fit the network, RuntimeError for a missing device, Resumable once its
+    state is saved where this process was asked to end soon.
     """
     where = torch_device(device)
     check_runs(spec, runs)
@@ -139,8 +140,9 @@ class _Training:
                 )
             losses.append(loss)
         self._account(torch.stack(losses))
-        if self.file and time.monotonic() - self.saved_at > _SAVE_SECONDS:
+        if self.file and (interruption.asked() or time.monotonic() - self.saved_at > _SAVE_SECONDS):
             self.save()
+            interruption.stop_if_asked()
         return count
 
     def _batch(self, chunk: Chunk, place: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from companion.compute.devices import arithmetic, torch_device
 from companion.models.vae import VAESpec, decode, divergence, draw_weights, encode
-from companion.session import events
+from companion.session import events, interruption
 from companion.session.progress import progress
 from companion.training.checkpoints import load_checkpoint, save_checkpoint
 from companion.training.vae_recipe import Images, VAERun, VAETraining, check, evaluated_rows
@@ -65,7 +65,8 @@ def train_vaes(
     in ``final``. Runs of one name share start (up to the imbalance), batches and noise. With ``folder``, training
     goes on from the state that a killed call left there. A run whose loss or weights are no numbers stops alone:
     ``stopped_at`` (run,) says when (-1: never), and its records from then on are NaN. Raises ValueError for runs,
-    sets or steps that do not fit, RuntimeError for a missing device.
+    sets or steps that do not fit, RuntimeError for a missing device, Resumable once its state is saved where this
+    process was asked to end soon.
     """
     check(spec, runs, sets)
     where = torch_device(device)
@@ -241,7 +242,8 @@ class _Training:
         return found
 
     def _save_now_and_then(self) -> None:
-        if self.file is None or time.monotonic() - self.saved_at < _SAVE_SECONDS:
+        asked = interruption.asked()
+        if self.file is None or (time.monotonic() - self.saved_at < _SAVE_SECONDS and not asked):
             return
         self.saved_at = time.monotonic()
         state = {
@@ -256,6 +258,7 @@ class _Training:
             "watched": self.watched,
         }
         save_checkpoint(self.file, state)
+        interruption.stop_if_asked()
 
     def resume(self) -> None:
         """Take up the state that a killed training left, if there is one."""

@@ -1,0 +1,61 @@
+"""``--time-limit``: how long one notebook may take, and where its threads were when that time was over."""
+
+import contextlib
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+from companion.settings.problems import Problem
+
+#: Asks a kernel under a run to write down its stacks.
+STACKS_SIGNAL = signal.SIGUSR2
+
+#: Name of the failure of a notebook that did not end within its time.
+TIME_LIMIT = "TimeLimit"
+
+_ALLOWED = "a number above 0 and its unit, as in 90s, 30m, 2h"
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_DUMP_SECONDS, _POLL_SECONDS = 2.0, 0.02
+#: The main thread comes last, and this is where it began.
+_LAST_FRAME = " in _run_module_as_main\n"
+
+
+def seconds_of(text: str) -> float:
+    """The span of time that ``text`` names: a number and its unit, s, m or h. Raises ValueError for any other text.
+
+    >>> seconds_of("90s"), seconds_of("30m"), seconds_of("1.5h")
+    (90.0, 1800.0, 5400.0)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip())
+    if found is None or float(found[1]) == 0:
+        raise ValueError(f"{text!r} given; allowed: {_ALLOWED}")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def time_limit_problems(text: str | None) -> list[Problem]:
+    """A problem if ``text`` is given and names no span of time."""
+    try:
+        if text is not None:
+            seconds_of(text)
+    except ValueError:
+        return [Problem("--time-limit", None, None, "not a span of time", repr(text), _ALLOWED)]
+    return []
+
+
+def stacks_of(kernel: int, file: Path) -> list[str]:
+    """Lines that tell where each thread of the process ``kernel`` is; it writes them to ``file``.
+
+    A kernel that has just been started may not listen yet and then ends; what it wrote by then is returned.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(kernel, STACKS_SIGNAL)
+    deadline = time.monotonic() + _DUMP_SECONDS
+    text = ""
+    while time.monotonic() < deadline and _LAST_FRAME not in text:
+        time.sleep(_POLL_SECONDS)
+        with contextlib.suppress(OSError):
+            text = file.read_text(encoding="utf-8", errors="replace")
+    # The main thread is the one that works on the cell; the others are mostly the kernel's own.
+    return "\n\n".join(reversed(text.strip().split("\n\n"))).splitlines()

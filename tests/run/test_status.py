@@ -1,0 +1,202 @@
+"""What status knows: of runs that go on, were detached, were killed; and a real one that runs on its own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from companion.compute import slurm_jobs
+from companion.compute.slurm_jobs import JobState
+from companion.run.detached import Detached, detached_folder, noted, notes_of
+from companion.run.history import DETACHED_VARIABLE
+from companion.run.status import known_runs
+from companion.run.workplace import workplace
+from companion.session.files import write_json
+
+Said = Any
+_DEADLINE_SECONDS = 120.0
+
+
+def event(path: Path, kind: str, **fields: Any) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps({"kind": kind, "notebook": "tiny", **fields}) + "\n")
+
+
+def ended_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def detached(name: str, **fields: Any) -> Detached:
+    usual = {
+        "submitted": time.time() - 100,
+        "profile": "laptop",
+        "cluster": "alvis",
+        "command": ["python", "run_all.py"],
+        "notebooks": ["tiny", "broken"],
+        "log": str(detached_folder() / f"{name}.log"),
+        "host": socket.gethostname(),
+        "store": "/store",
+    }
+    run = Detached(id=name, **(usual | fields))
+    run.write()
+    return run
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> dict[str, JobState]:
+    """What SLURM answers."""
+    jobs: dict[str, JobState] = {}
+    monkeypatch.setattr(slurm_jobs, "queue", lambda: jobs)
+    return jobs
+
+
+def test_nothing_is_said_of_nothing(tiny: Path, command: Callable[..., Said]):
+    assert command("status").out == "no run is going on, and none was detached\n"
+    assert json.loads(command("status", "--json").out) == []
+    assert not (tiny / "build").exists()
+
+
+def test_a_run_in_the_foreground_is_seen_while_it_goes_on(tiny: Path, command: Callable[..., Said]):
+    with workplace("laptop") as place:
+        place.describe("laptop", ["broken", "tiny", "tour"], "local")
+        event(place.events, kind="started", notebook="broken")
+        event(place.events, kind="ended", notebook="broken", status="failed")
+        event(place.events, kind="started")
+        event(place.events, kind="cell", done=2, total=7)
+        event(place.events, kind="progress", label="walks", done=3, total=12, unit="rounds", eta_seconds=9.0)
+        (known,) = known_runs()
+        assert (known.state, known.profile, known.detached) == ("running", "laptop", False)
+        assert known.doing == {"tiny": "cell 3 of 7, walks 3/12 rounds, 9.0 s left"}
+        assert known.done == {"broken": "failed"} and known.waiting == ["tour"]
+        said = command("status").out
+        assert (
+            f"stop: kill {os.getpid()}\n" in said and "in the foreground · laptop · local · running" in said
+        )
+        event(place.events, kind="cell", done=3, total=7)
+        assert known_runs()[0].doing == {"tiny": "cell 4 of 7"}
+    assert known_runs() == []
+
+
+def test_a_long_and_damaged_file_of_events_is_read_all_the_same(tiny: Path):
+    with workplace("laptop") as place:
+        place.describe("laptop", ["tiny"], "local")
+        event(place.events, kind="started")
+        event(place.events, kind="cell", done=2, total=7)
+        with place.events.open("a") as file:
+            file.write('{"kind": "cell", "done": 3\n[1]\n')
+            file.write('{"kind": "result", "notebook": "tiny"}\n' * 3000)
+        assert known_runs()[0].doing == {"tiny": "cell 3 of 7"}
+        place.events.unlink()
+        assert known_runs()[0].waiting == ["tiny"]
+
+
+def test_a_run_that_was_killed_is_not_taken_for_a_running_one(tiny: Path):
+    folder = tiny / f"build/runs/laptop/running/{socket.gethostname()}.1.x"
+    about = {"profile": "laptop", "notebooks": ["tiny"], "cluster": "local", "started": 0.0, "detached": None}
+    write_json(folder / "about.json", about | {"host": socket.gethostname(), "pid": ended_pid()})
+    (known,) = known_runs()
+    assert (known.state, known.stop) == ("interrupted", None)
+    write_json(folder / "about.json", about | {"host": "another", "pid": 1})
+    (known,) = known_runs()
+    assert (known.state, known.stop) == ("running", "kill 1 (on another)")
+
+
+@pytest.mark.parametrize(
+    ("job", "notes", "state"),
+    [
+        (JobState("PENDING", "Priority"), None, "queued"),
+        (JobState("RUNNING", "node1"), None, "running"),
+        (JobState("RUNNING", "node1"), {"starts": 1}, "running"),
+        (JobState("COMPLETING", "node1"), {"starts": 1, "ended": 1.0, "code": 75}, "resumable"),
+        (JobState("PENDING", "BeginTime"), {"starts": 1, "ended": 1.0, "code": 75}, "requeued"),
+        (None, {"starts": 2, "ended": 1.0, "code": 0}, "finished"),
+        (None, {"starts": 1, "ended": 1.0, "code": 3}, "finished"),
+        (None, {"starts": 1, "ended": 1.0, "code": 1}, "failed"),
+        (None, {"starts": 1, "ended": 1.0, "code": 2}, "failed"),
+        (None, {"starts": 1, "ended": 1.0, "code": 130}, "interrupted"),
+        (None, {"starts": 1}, "interrupted"),
+        (None, None, "interrupted"),
+    ],
+)
+def test_the_state_of_a_job(
+    tiny: Path, queue: dict[str, JobState], job: JobState | None, notes: dict[str, Any] | None, state: str
+):
+    if job:
+        queue["17"] = job
+    detached("one", job="17")
+    if notes:
+        write_json(detached_folder() / "one.notes.json", {"started": 1.0, "host": "n", "pid": 1} | notes)
+    (known,) = known_runs()
+    assert known.state == state
+    assert (known.stop == "scancel 17") == (state in ("queued", "requeued", "running"))
+    assert known.slurm == (f"{job.state} {job.detail}" if job else None)
+
+
+def test_where_slurm_does_not_answer_the_runs_own_notes_count(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(slurm_jobs, "queue", lambda: None)
+    detached("one", job="17")
+    (known,) = known_runs()
+    assert (known.state, known.slurm) == ("queued", "does not answer here")
+    write_json(detached_folder() / "one.notes.json", {"starts": 1, "started": 1.0, "code": 0, "ended": 2.0})
+    assert known_runs()[0].state == "finished"
+
+
+def test_a_process_of_its_own_that_is_gone_without_a_word(tiny: Path):
+    detached("one", cluster="local", pid=ended_pid())
+    assert known_runs()[0].state == "failed"
+    write_json(detached_folder() / "one.notes.json", {"starts": 1, "started": 1.0})
+    assert known_runs()[0].state == "interrupted"
+    detached("two", cluster="local", pid=os.getpid())
+    (detached_folder() / "three.json").write_text("{")
+    assert [(one.run, one.state) for one in known_runs()] == [("one", "interrupted"), ("two", "running")]
+
+
+def test_a_detached_run_notes_its_starts_and_its_end(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(DETACHED_VARIABLE, "one")
+    with noted() as ending:
+        assert notes_of("one")["starts"] == 1 and "code" not in notes_of("one")
+        ending.code = 75
+    assert notes_of("one")["code"] == 75
+    with pytest.raises(ZeroDivisionError), noted():
+        raise ZeroDivisionError
+    assert (notes_of("one")["starts"], notes_of("one")["code"]) == (2, 1)
+    monkeypatch.delenv(DETACHED_VARIABLE)
+    with noted():
+        pass
+    assert notes_of("one")["starts"] == 2
+
+
+def test_detaching_what_is_up_to_date_or_wrong_starts_nothing(ran: Path, command: Callable[..., Said]):
+    said = command("tiny", "--detach")
+    assert said.code == 0 and "nothing is detached" in said.out
+    said = command("tiny", "--detach", "--set", "bloks=3")
+    assert said.code == 2 and "did you mean `blocks`?" in said.err
+    said = command("tiny", "--detach", "--dry-run", "--force")
+    assert said.code == 0 and said.out == "tiny: run\n    --force\n"
+    assert not (ran / "build/runs/detached").exists()
+
+
+def test_a_run_on_its_own_outlives_the_command(tiny: Path, command: Callable[..., Said]):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COMPANION_")}
+    arguments = [sys.executable, "run_all.py", "broken", "--detach"]
+    done = subprocess.run(
+        arguments, cwd=tiny, env=kept, capture_output=True, text=True, timeout=_DEADLINE_SECONDS
+    )
+    assert done.returncode == 0 and "running on its own, process" in done.stdout, done.stderr
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while (known := known_runs()[-1]).state == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert (known.state, known.code, known.starts) == ("failed", 1, 1)
+    assert known.done == {"broken": "failed in cell [5]: ZeroDivisionError: division by zero"}
+    assert "ZeroDivisionError: division by zero" in (tiny / (known.log or "")).read_text()
+    assert "failed:\n    broken (laptop)" in command("report", "--since", "1h").out

@@ -1,0 +1,3 @@
+"""A project to copy, not tests: pytest must not import what lies here."""
+
+collect_ignore_glob = ["*"]
