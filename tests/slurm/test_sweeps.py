@@ -171,7 +171,7 @@ def test_gpu_work_goes_to_gpu_workers_and_all_else_to_the_others(on_sandbox, slu
         assert "gpu:A100:1" in slurm.ask("scontrol", "show", "job", attributes["SLURM_JOB_ID"])
     for attributes in results["slurmstudy.on_processors"]:
         assert attributes["CUDA_VISIBLE_DEVICES"] == ""
-        assert "gpu" not in slurm.ask("scontrol", "show", "job", attributes["SLURM_JOB_ID"])
+        assert "gpu:" not in slurm.ask("scontrol", "show", "job", attributes["SLURM_JOB_ID"])
     assert {attributes["OMP_NUM_THREADS"] for group in results.values() for attributes in group} == {"1"}
     alone = study.by_itself(3)  # called here, where there is no GPU
     assert float(alone.power) == 8.0 and alone.attrs["CUDA_VISIBLE_DEVICES"] == "0"

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -32,6 +33,7 @@ def core_count() -> int:
 
 
 _clients: dict[str, "Client"] = {}
+_connecting = threading.Lock()
 
 
 class LostBlock(RuntimeError):
@@ -219,12 +221,13 @@ def _local_cluster() -> "LocalCluster":
 
 
 def _client(address: str) -> "Client":
-    if address not in _clients:
-        from distributed import Client
+    with _connecting:
+        if address not in _clients:
+            from distributed import Client
 
-        _clients[address] = Client(address, timeout=20, set_as_default=False)
-        atexit.register(_disconnect, address)
-    return _clients[address]
+            _clients[address] = Client(address, timeout=20, set_as_default=False)
+            atexit.register(_disconnect, address)
+        return _clients[address]
 
 
 def _disconnect(address: str) -> None:

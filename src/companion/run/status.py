@@ -172,7 +172,7 @@ def _add_progress(known: Known, folder: Path, about: Mapping[str, Any]) -> None:
             known.done[name] = event["status"]
             cells.pop(name, None)
         elif kind == "cell" and name in cells:
-            cells[name] = f"cell {event['done'] + 1} of {event['total']}"
+            cells[name] = f"cell {min(event['done'] + 1, event['total'])} of {event['total']}"
             progress.pop(name, None)
         elif kind == "progress" and name in cells:
             progress[name] = described(event)
