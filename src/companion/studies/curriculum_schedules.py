@@ -68,7 +68,21 @@ def scheduled(name: str, spec: CurriculumSpec, replay: float = 0.1) -> Curriculu
     return spec.changed(schedule=fields)
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, spec, **_: (
+        spec.steps
+        * (
+            2e6
+            + len(conditions)
+            * (spec.batch + len(spec.tasks.operations) * spec.tasks.prime**2 / spec.every / 3)
+            * (
+                spec.layers * (4 * spec.width**2 + 2 * spec.width * spec.hidden) * 4
+                + spec.width * spec.tasks.prime
+            )
+        )
+    ),
+)
 def yoked_runs(conditions: Sequence[Condition], spec: CurriculumSpec, seed: int) -> xr.Dataset:
     """Train one stack on recorded mixtures: ``replicate``, and ``weights`` that hold from the steps ``seen`` on."""
     realised = np.array([condition["weights"] for condition in conditions]).swapaxes(0, 1)
@@ -98,7 +112,32 @@ def yoked(spec: CurriculumSpec, runs: xr.Dataset, replicates: int, seed: int, bl
     return bare.rename(condition="replicate")
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda schedules, consolidations, spec, replicates, seed, *, block, replay, **_: (
+        [
+            _runs(scheduled(name, spec, replay), replicates, seed, block, name)
+            for name in schedules
+            if name != YOKED
+        ],
+        # Whose gates are lent is known once they have run: the number and size of the runs is the same.
+        YOKED in schedules
+        and sweep(
+            yoked_runs,
+            [
+                {"replicate": replicate, "seen": [0], "weights": [[1.0] * len(spec.tasks.operations)]}
+                for replicate in range(replicates)
+            ],
+            block=block,
+            spec=spec,
+            seed=seed,
+        ),
+        [
+            _runs(scheduled(CONSOLIDATED, spec).changed(consolidation=each), replicates, seed, block, "")
+            for each in consolidations
+        ],
+    ),
+)
 def schedule_comparison(
     schedules: Sequence[str],
     consolidations: Sequence[float],

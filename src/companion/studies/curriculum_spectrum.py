@@ -48,7 +48,16 @@ _DIGITS: Final = 4  # of what is drawn
 _SPECTRA: Final = {"additive": "additive_power", "multiplicative": "multiplicative_power"}
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda spec, operations, replicates, seed, *, block, few_rows, walk_points, **_: (
+        [
+            trained(own, replicates, seed, block=block)
+            for own in _settings(spec, operations, few_rows).values()
+        ],
+        _components(spec, operations[0], seed, walk_points),
+    ),
+)
 def spectral_progress(
     spec: CurriculumSpec,
     operations: Sequence[str],

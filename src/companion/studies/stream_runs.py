@@ -11,7 +11,20 @@ from companion.training.list_curricula import ListSpec, train_lists
 from companion.training.parity_curricula import ParitySpec, train_parity
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, spec, **_: (
+        spec.steps
+        * (
+            2e6
+            + len(conditions)
+            * (spec.batch + spec.test_rows / spec.every / 3)
+            * spec.layers
+            * (4 * spec.width**2 + 2 * spec.width * (spec.hidden or 4 * spec.width))
+            * spec.bits
+        )
+    ),
+)
 def parity_runs(conditions: Sequence[Condition], spec: ParitySpec, seed: int) -> xr.Dataset:
     """Train one stack, a network for each condition: ``replicate``, and fields of its own (`train_parity`)."""
     replicates, own = _split(conditions)
@@ -20,7 +33,21 @@ def parity_runs(conditions: Sequence[Condition], spec: ParitySpec, seed: int) ->
     return found.drop_vars("replicate").rename(run="condition")
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, spec, **_: (
+        spec.steps
+        * (
+            2e6
+            + len(conditions)
+            * (spec.batch + spec.test_rows / spec.every / 3)
+            * spec.layers
+            * (4 * spec.width**2 + 2 * spec.width * (spec.hidden or 4 * spec.width))
+            * 4
+            * 4**spec.depth
+        )
+    ),
+)
 def list_runs(conditions: Sequence[Condition], spec: ListSpec, seed: int) -> xr.Dataset:
     """Train one stack, a network for each condition: ``replicate``, and fields of its own (`train_lists`)."""
     replicates, own = _split(conditions)
