@@ -18,9 +18,12 @@ from companion.store.foresight import Foresight
 UNKNOWN_FACTOR, FEW = 2.0, 3
 #: And at least: machines, loads and sizes differ.
 LEAST_FACTOR = 1.2
+#: Share of all measured seconds that the latest code must hold to be taken alone.
+ENOUGH = 0.25
 #: Results of one function that are read at most, evenly among its keys.
 MOST_READ = 400
 
+_FAR = 3.0  # spreads
 _NORMAL = 1.4826  # standard deviations in the median distance from the median
 
 
@@ -36,6 +39,8 @@ class Sample:
     disk: float
     bytes: int
     memory_kib: float
+    code: str = ""
+    made: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,8 @@ def _sample(folder: Path, root: Path) -> Sample | None:
         units[1],
         size,
         cost["peak_memory_kib"],
+        manifest["fingerprint"],
+        manifest["made"]["time"],
     )
 
 
@@ -160,27 +167,43 @@ def _units(manifest: Mapping[str, Any]) -> tuple[float, float] | None:
 def rates(found: Iterable[Sample], *, without: Collection[str] = ()) -> dict[tuple[str, str], Rate]:
     """Rates by function and device, of all samples but those whose keys are in ``without``.
 
-    Each is the median over results, weighted by their seconds, so that short runs, which measure mostly what every
-    call costs, count little. Its factor is their spread around it on a logarithmic scale.
+    A rate is all seconds over all work, since costs are sums: long runs decide it, and short ones, which measure
+    mostly what every call costs, count little. Results that are far from the others are moved to the edge of their
+    spread, which is the rate's factor. Results of the latest code are taken, and of earlier code only as long as
+    those hold less than `ENOUGH` of all seconds that were measured.
     """
     grouped: dict[tuple[str, str], list[Sample]] = {}
     for sample in found:
         if sample.key not in without:
             grouped.setdefault((sample.function, sample.device), []).append(sample)
-    return {key: _rate(members) for key, members in grouped.items()}
+    return {key: _rate(_latest(members)) for key, members in grouped.items()}
+
+
+def _latest(members: list[Sample]) -> list[Sample]:
+    """Samples of the latest versions of the code that hold enough of all seconds."""
+    versions: dict[str, list[Sample]] = {}
+    for sample in sorted(members, key=lambda sample: -sample.made):
+        versions.setdefault(sample.code, []).append(sample)
+    total, kept = sum(sample.seconds for sample in members), []
+    for version in versions.values():
+        kept += version
+        if sum(sample.seconds for sample in kept) >= ENOUGH * total:
+            break
+    return kept
 
 
 def _rate(members: list[Sample]) -> Rate:
-    weights = np.array([max(sample.seconds, 1e-3) for sample in members])
-    logarithms = np.log(weights / [sample.work for sample in members])
-    middle = _median(logarithms, weights)
-    spread = math.exp(_NORMAL * _median(np.abs(logarithms - middle), weights))
-    least = UNKNOWN_FACTOR if len(members) < FEW else LEAST_FACTOR
+    seconds = np.array([max(sample.seconds, 1e-3) for sample in members])
+    work = np.array([sample.work for sample in members])
+    logarithms = np.log(seconds / work)
+    middle = _median(logarithms, seconds)
+    spread = max(_NORMAL * _median(np.abs(logarithms - middle), seconds), math.log(LEAST_FACTOR))
+    usual = np.clip(logarithms, middle - _FAR * spread, middle + _FAR * spread)
     sizes = np.array([sample.bytes / max(sample.disk, 1e-9) for sample in members])
     return Rate(
-        seconds=math.exp(middle),
-        factor=max(spread, least),
-        bytes=float(np.exp(_median(np.log(sizes), weights))),
+        seconds=float((np.exp(usual) * work).sum() / work.sum()),
+        factor=max(math.exp(spread), UNKNOWN_FACTOR if len(members) < FEW else 1.0),
+        bytes=float(np.exp(_median(np.log(sizes), seconds))),
         memory_kib=float(max(sample.memory_kib for sample in members)),
         results=len(members),
     )
@@ -206,7 +229,9 @@ def as_json(found: Mapping[tuple[str, str], Rate]) -> dict[str, dict[str, dict[s
     return form
 
 
-def from_json(form: Mapping[str, Mapping[str, Mapping[str, Any]]], source: str) -> dict[tuple[str, str], Rate]:
+def from_json(
+    form: Mapping[str, Mapping[str, Mapping[str, Any]]], source: str
+) -> dict[tuple[str, str], Rate]:
     """What `as_json` wrote; ``source`` says where it came from."""
     return {
         (function, device): Rate(**numbers, source=source)

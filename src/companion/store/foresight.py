@@ -16,8 +16,9 @@ class Foresight:
     """What the author of a stored function says of its costs; each a function of the study's own arguments.
 
     ``work`` is its own work in units that are natural to it, ``disk`` the size of its result in such units, and
-    ``calls`` makes the stored calls whose results it uses. ``calls="body"`` says that the function itself may be
-    run for that, up to the first number that it needs.
+    ``calls`` makes the stored calls whose results it uses; what must be made apart, because it needs numbers after
+    a call, it returns as a list of functions without arguments. ``calls="body"`` says that the function itself may
+    be run for that, up to the first number that it needs.
     """
 
     work: Declared | None = None
@@ -138,12 +139,22 @@ def note_call(
     if calls is not None:
         token = _notes.set(_Notes(call.inner, notes.anew))
         try:
-            calls(**arguments)
-        except NotComputed:
-            pass  # as far as one comes without numbers
-        except Exception as error:
-            if not call.inner:  # what follows a call works on absent results, and may fail in any way
-                call.problem = f"{type(error).__name__}: {error}"
+            _make(lambda: calls(**arguments), call)
         finally:
             _notes.reset(token)
     return Absent()
+
+
+def _make(calls: Callable[[], Any], call: Call) -> None:
+    """Make the calls inside ``call``, as far as one comes without numbers."""
+    met = len(call.inner)
+    try:
+        found = calls()
+        for each in found if isinstance(found, list) else ():
+            if callable(each) and not isinstance(each, Absent):
+                _make(each, call)
+    except NotComputed:
+        pass
+    except Exception as error:
+        if len(call.inner) == met:  # what follows a call works on absent results, and may fail in any way
+            call.problem = f"{type(error).__name__}: {error}"

@@ -30,15 +30,8 @@ from companion.studies.committee_maps import (
 
 
 @stored(
-    calls=lambda weight_scales, angles, scales, similarities, draws, seed, time, other_times, step, finer_step, drawn_scale, dimension, area_scales, distances, **_: (
-        way := {
-            "similarities": similarities,
-            "time": time,
-            "step": step,
-            "dimension": dimension,
-            "seed": seed,
-        },
-        shape_maps(
+    calls=lambda weight_scales, angles, scales, similarities, draws, seed, time, other_times, step, finer_step, drawn_scale, dimension, area_scales, distances: [
+        lambda: shape_maps(
             weight_scales,
             angles,
             scales,
@@ -49,43 +42,46 @@ from companion.studies.committee_maps import (
             drawn_scale=drawn_scale,
             dimension=dimension,
         ),
-        [
-            solved_shapes(
-                [
-                    map_start(TIE - a, s, **panel)
-                    for panel in map_panels(weight_scales, drawn_scale).values()
-                    for a in np.append(cell_angles(angles), TIE)[0:angles:4]
-                    for s in readout_scales(scales)[::3]
-                ],
+        *(
+            lambda starts=starts, other=other: solved_shapes(
+                starts,
                 {},
-                **way | other,
+                **{"similarities": similarities, "time": time, "step": step} | other,
+                dimension=dimension,
+                seed=seed,
             )
-            for other in (*({"time": other} for other in other_times), {"step": finer_step})
-        ],
-        [
-            solved_shapes(
-                [
-                    map_start(each, s, weight_scale=float(weight_scales[0]))
-                    for each in np.geomspace(3e-7, 0.4, distances)
-                    for s in readout_scales(max(scales // 2, 2))
-                ],
-                {},
-                **way | {"time": other},
+            for starts, ways in (
+                (
+                    [
+                        map_start(TIE - a, s, **panel)
+                        for panel in map_panels(weight_scales, drawn_scale).values()
+                        for a in np.append(cell_angles(angles), TIE)[0:angles:4]
+                        for s in readout_scales(scales)[::3]
+                    ],
+                    [*({"time": each} for each in other_times), {"step": finer_step}],
+                ),
+                (
+                    [
+                        map_start(each, s, weight_scale=float(weight_scales[0]))
+                        for each in np.geomspace(3e-7, 0.4, distances)
+                        for s in readout_scales(max(scales // 2, 2))
+                    ],
+                    [{"time": each} for each in (time, *other_times)],
+                ),
+                (
+                    [
+                        map_start(TIE - a, s, weight_scale=float(width), draw=draw)
+                        for width in np.geomspace(0.01, 1.0, area_scales)
+                        for draw in range(ISOTROPIC, draws)
+                        for a in cell_angles(9)
+                        for s in readout_scales(6)
+                    ],
+                    [{}],
+                ),
             )
-            for other in (time, *other_times)
-        ],
-        solved_shapes(
-            [
-                map_start(TIE - a, s, weight_scale=float(width), draw=draw)
-                for width in np.geomspace(0.01, 1.0, area_scales)
-                for draw in range(ISOTROPIC, draws)
-                for a in cell_angles(9)
-                for s in readout_scales(6)
-            ],
-            {},
-            **way,
+            for other in ways
         ),
-    ),
+    ],
 )
 def shape_limits(
     weight_scales: Sequence[float],

@@ -16,7 +16,7 @@ from companion.training.curriculum_spec import CurriculumSpec
     work=lambda conditions, spec, **_: (
         spec.steps
         * (
-            2e6
+            2e7  # of a step itself, whatever its rows
             + len(conditions)
             * (
                 (
@@ -28,7 +28,7 @@ from companion.training.curriculum_spec import CurriculumSpec
                     )
                     * spec.tasks.prime**2
                 )
-                + len(spec.tasks.operations) * spec.tasks.prime**2 / spec.every / 3
+                + 0.7 * len(spec.tasks.operations) * spec.tasks.prime**2 / spec.every
             )
             * (
                 spec.layers * (4 * spec.width**2 + 2 * spec.width * spec.hidden) * 4

@@ -73,9 +73,9 @@ def scheduled(name: str, spec: CurriculumSpec, replay: float = 0.1) -> Curriculu
     work=lambda conditions, spec, **_: (
         spec.steps
         * (
-            2e6
+            2e7  # of a step itself, whatever its rows
             + len(conditions)
-            * (spec.batch + len(spec.tasks.operations) * spec.tasks.prime**2 / spec.every / 3)
+            * (spec.batch + 0.7 * len(spec.tasks.operations) * spec.tasks.prime**2 / spec.every)
             * (
                 spec.layers * (4 * spec.width**2 + 2 * spec.width * spec.hidden) * 4
                 + spec.width * spec.tasks.prime

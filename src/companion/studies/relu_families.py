@@ -115,7 +115,7 @@ def losses_against_width(largest_spectrum: int, largest_students: int) -> xr.Dat
     )
 
 
-@stored(work=lambda largest_spectrum, **_: largest_spectrum)
+@stored(work=lambda largest_spectrum, **_: largest_spectrum + 15)
 def stability(largest_spectrum: int, largest_width: float) -> xr.Dataset:
     """Smallest eigenvalues of the Hessian in the teacher's span and across it, against width.
 

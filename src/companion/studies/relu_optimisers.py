@@ -28,7 +28,7 @@ STUDENTS = {"long_name": "students $K$"}
     work=lambda conditions, runs, maximum_steps, **_: (
         runs
         * sum(each["students"] * (each["students"] + each["teachers"]) for each in conditions)
-        * maximum_steps
+        * maximum_steps**0.5
     ),
 )
 def optimiser_batch(

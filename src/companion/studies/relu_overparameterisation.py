@@ -31,11 +31,7 @@ _FACTOR_OF_TWO = 0.3  # in decades: with K = M the loss decays for no longer
 _SMALLEST_FAMILY, _SMALLEST_MINIMUM = 4, 6  # teachers from which I(1) exists, and is a minimum
 
 
-@stored(
-    work=lambda dimension, decay_teachers, starts, steps, **_: (
-        starts * steps * decay_teachers**2 + dimension**3 * 1e3
-    ),
-)
+@stored(work=lambda teachers, dimension, **_: 1 + (teachers * dimension) ** 3 / 1e8)
 def flatness(
     teachers: int,
     dimension: int,
@@ -197,7 +193,7 @@ def _valley(teachers: int) -> xr.Dataset:
 
 @stored(
     work=lambda teachers, escape_teachers, repeats, steps, **_: (
-        repeats * steps * escape_teachers**2 + sum(size**4 for size in teachers) * 10
+        repeats * steps * escape_teachers**2 + sum(size**4 for size in teachers) * 10 + 2e6
     ),
 )
 def splitting(

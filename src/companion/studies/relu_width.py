@@ -171,7 +171,6 @@ def tolerance_comparison(
     calls=lambda sizes, initialisations, seed, **_: [
         basin_census(K, M, initialisations, seed) for K, M in sizes
     ],
-    work=lambda sizes, largest_flipped, **_: sum(K * M for K, M in sizes) * largest_flipped,
 )
 def families_of_sizes(
     sizes: Sequence[Sequence[int]], largest_flipped: int, initialisations: int, seed: int

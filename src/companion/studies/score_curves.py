@@ -102,7 +102,7 @@ def simulated_curves(
     return dataset.assign(clocks(dataset))
 
 
-@stored(work=lambda conditions, moments, nodes: len(conditions) * moments * nodes)
+@stored(work=lambda conditions, **_: len(conditions))
 def theory_block(conditions: Sequence[Condition], moments: int, nodes: int) -> xr.Dataset:
     """Asymptotic losses, one row for each condition (``setting``), as in `draw_block`."""
     times = time_grid(moments)

@@ -16,9 +16,9 @@ from companion.training.parity_curricula import ParitySpec, train_parity
     work=lambda conditions, spec, **_: (
         spec.steps
         * (
-            2e6
+            2e7  # of a step itself, whatever its rows
             + len(conditions)
-            * (spec.batch + spec.test_rows / spec.every / 3)
+            * (spec.batch + 0.7 * spec.test_rows / spec.every)
             * spec.layers
             * (4 * spec.width**2 + 2 * spec.width * (spec.hidden or 4 * spec.width))
             * spec.bits
@@ -36,16 +36,13 @@ def parity_runs(conditions: Sequence[Condition], spec: ParitySpec, seed: int) ->
 @stored(
     device=True,
     work=lambda conditions, spec, **_: (
+        # Drawing expressions, operation by operation, costs as much as a network that is 36 wide.
         spec.steps
-        * (
-            2e6
-            + len(conditions)
-            * (spec.batch + spec.test_rows / spec.every / 3)
-            * spec.layers
-            * (4 * spec.width**2 + 2 * spec.width * (spec.hidden or 4 * spec.width))
-            * 4
-            * 4**spec.depth
-        )
+        * len(conditions)
+        * spec.batch
+        * (len(spec.operations) + 1)
+        * spec.lists(0).positions
+        * (3e4 + spec.layers * (4 * spec.width**2 + 2 * spec.width * (spec.hidden or 4 * spec.width)))
     ),
 )
 def list_runs(conditions: Sequence[Condition], spec: ListSpec, seed: int) -> xr.Dataset:
