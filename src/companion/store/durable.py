@@ -33,7 +33,7 @@ from companion.store.artefacts import (
 )
 from companion.store.content import dataset_digest
 from companion.store.fingerprint import changed_since, combined, imported_closure
-from companion.store.foresight import Absent, Declared, Foresight, foresees, note_call
+from companion.store.foresight import Absent, Declared, Foresight, foresees, note_call, note_unknown
 from companion.store.locks import key_lock
 from companion.store.threads import one_thread
 
@@ -100,7 +100,7 @@ class StoredFunction:
     def __call__(self, *arguments: Any, **named: Any) -> xr.Dataset:
         """The stored result of this call, computed now if there is none."""
         if foresees() and any(isinstance(each, Absent) for each in (*arguments, *named.values())):
-            return cast(xr.Dataset, Absent())  # its key depends on numbers that are not there
+            return cast(xr.Dataset, note_unknown(self.name))
         bound = self._bound(arguments, named)
         request = self._request(bound)
         address = self._address(request)

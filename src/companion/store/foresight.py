@@ -116,6 +116,15 @@ def foresees() -> bool:
     return _notes.get() is not None
 
 
+def note_unknown(function: str) -> Absent:
+    """Note a call that takes a result which is not there: neither its key nor its work is known."""
+    notes = _notes.get()
+    assert notes is not None
+    problem = "not counted: it takes results that are not there"
+    notes.calls.append(Call(function, "", False, "cpu", problem=problem))
+    return Absent()
+
+
 def note_call(
     address: Address,
     device: str,

@@ -21,11 +21,8 @@ from companion.training.curriculum_spec import CurriculumSpec
             * (
                 (
                     spec.batch
-                    or sum(
-                        np.broadcast_to(
-                            conditions[0].get("fractions", spec.tasks.fractions), len(spec.tasks.operations)
-                        )
-                    )
+                    or sum(shares := conditions[0].get("fractions", spec.tasks.fractions))
+                    * (len(spec.tasks.operations) / len(shares))
                     * spec.tasks.prime**2
                 )
                 + 0.7 * len(spec.tasks.operations) * spec.tasks.prime**2 / spec.every
