@@ -1,13 +1,20 @@
 """What rehearsed notebooks will cost: hours of cores and GPUs, wall time, disk and memory, study by study."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from companion.store.calibration import Rate
+from companion.store.calibration import FEW, FILE_BYTES, LEAST_FACTOR, Rate
 
 #: How much less, or more, than estimated results may take on disk: sizes are told by few.
 DISK_FACTOR = 3.0
+
+#: Seconds and their factor for what a study does itself beside calls inside it, where nothing tells them.
+JOINING_SECONDS, JOINING_FACTOR = 2.0, 5.0
+
+#: What a decade beyond the largest result that was measured adds to the uncertainty.
+BEYOND_FACTOR = 1.3
 
 Rates = Mapping[tuple[str, str], Rate]
 
@@ -80,23 +87,45 @@ def _bill(part: Mapping[str, Any], rates: Rates, workers: Workers) -> Bill:
     rate = rates.get((part["function"], part["device"]))
     if not missing:
         return Bill(stored=stored)
+    if rate is None and part["joins"]:
+        seconds = JOINING_SECONDS * missing
+        return Bill(
+            core_seconds=seconds,
+            wall_seconds=seconds,
+            low=seconds / JOINING_FACTOR,
+            high=seconds * JOINING_FACTOR,
+            missing=missing,
+            stored=stored,
+        )
     if rate is None:
         unknown = f"{part['function']} on {part['device']}"
         return Bill(missing=missing, stored=stored, unknown=(unknown,))
     seconds = rate.seconds * part["work"]
+    factor = _factor(rate, part)
     on_gpu = part["device"] == "cuda"
     at_once = max(1, min(workers.gpus if on_gpu else workers.cores, missing))
     return Bill(
         core_seconds=0.0 if on_gpu else seconds,
         gpu_seconds=seconds if on_gpu else 0.0,
         wall_seconds=max(seconds / at_once, rate.seconds * part["largest"]),
-        disk_bytes=rate.bytes * part["disk"],
+        disk_bytes=rate.bytes * part["disk"] + FILE_BYTES * missing,
         memory_kib=rate.memory_kib,
-        low=seconds / rate.factor,
-        high=seconds * rate.factor,
+        low=seconds / factor,
+        high=seconds * factor,
         missing=missing,
         stored=stored,
     )
+
+
+def _factor(rate: Rate, part: Mapping[str, Any]) -> float:
+    """By what the seconds of a part may be wrong.
+
+    What differs from block to block averages out over many; what a law of growth misses does not, and counts more
+    the further a block is beyond everything that was measured.
+    """
+    by_block = math.log(rate.factor) / math.sqrt(max(part["missing"], 1) if rate.results >= FEW else 1)
+    beyond = max(0.0, math.log10(max(part["largest"], 1e-300) / rate.largest)) if rate.largest else 0.0
+    return math.exp(math.hypot(by_block, math.log(LEAST_FACTOR))) * BEYOND_FACTOR**beyond
 
 
 def disk_problem(expected: float, free: float, place: str) -> tuple[str, bool]:

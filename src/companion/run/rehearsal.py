@@ -15,7 +15,7 @@ from typing import Any
 from companion.session.files import write_json
 from companion.settings.notebook import PARAMETERS_TAG, Cell, read_notebook, without_figures_other_than
 from companion.store.artefacts import store_roots
-from companion.store.calibration import rates, samples
+from companion.store.calibration import as_json, rates, samples
 from companion.store.foresight import Absent, Call, NotComputed, foreseeing
 
 #: Rooms whose functions draw, judge or show: in a rehearsal only their arguments matter.
@@ -72,7 +72,7 @@ def _perform(statement: ast.stmt, stage: _Stage) -> str:
     try:
         for part in _parts(statement, stage.namespace):
             code = compile(ast.fix_missing_locations(part), "<notebook>", "exec")
-            exec(code, stage.namespace)  # noqa: S102 - the user's own notebook, as a kernel would
+            exec(code, stage.namespace)
         failed = False
     except NotComputed:
         failed = True
@@ -119,8 +119,8 @@ class Part:
     work: float = 0.0
     largest: float = 0.0
     disk: float = 0.0
-    within: bool = False
-    """Whether it is called inside another study."""
+    joins: bool = False
+    """Whether it makes stored calls itself."""
 
 
 def studies(calls: Sequence[Call], counted: set[str]) -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def studies(calls: Sequence[Call], counted: set[str]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for call in calls:
         study = found.setdefault(call.function, {"study": call.function, "parts": {}, "problems": []})
-        for each, depth in _walk(call):
+        for each in _walk(call):
             if each.problem:
                 study["problems"].append(f"{each.function}: {each.problem}")
             if each.key in counted:
@@ -136,7 +136,8 @@ def studies(calls: Sequence[Call], counted: set[str]) -> list[dict[str, Any]]:
             if each.key:
                 counted.add(each.key)
             name = f"{each.function} {each.device}"
-            part = study["parts"].setdefault(name, Part(each.function, each.device, within=depth > 0))
+            part = study["parts"].setdefault(name, Part(each.function, each.device))
+            part.joins = part.joins or bool(each.inner)
             if each.stored:
                 part.stored += 1
                 continue
@@ -150,14 +151,17 @@ def studies(calls: Sequence[Call], counted: set[str]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _walk(call: Call, depth: int = 0) -> Iterator[tuple[Call, int]]:
-    yield call, depth
+def _walk(call: Call) -> Iterator[Call]:
+    yield call
     for inner in call.inner:
-        yield from _walk(inner, depth + 1)
+        yield from _walk(inner)
 
 
 def main(spec_file: str) -> None:
-    """Rehearse the notebooks that the JSON file ``spec_file`` names; write what was found to the file it names."""
+    """Rehearse the notebooks that the JSON file ``spec_file`` names; write what was found to the file it names.
+
+    Without notebooks, rates of all functions that have results are told.
+    """
     spec = json.loads(Path(spec_file).read_text(encoding="utf-8"))
     counted: set[str] = set()
     notebooks = []
@@ -168,13 +172,11 @@ def main(spec_file: str) -> None:
         notebooks.append(
             {"notebook": each["name"], "studies": studies(found.calls, counted), "problems": found.problems}
         )
-    functions = {part["function"] for book in notebooks for study in book["studies"] for part in study["parts"]}
-    measured = rates(samples(store_roots(), functions))
-    table = [
-        {"function": function, "device": device, **asdict(rate)}
-        for (function, device), rate in measured.items()
-    ]
-    write_json(Path(spec["result"]), {"notebooks": notebooks, "rates": table})
+    functions = {
+        part["function"] for book in notebooks for study in book["studies"] for part in study["parts"]
+    }
+    measured = rates(samples(store_roots(), functions if notebooks else None))
+    write_json(Path(spec["result"]), {"notebooks": notebooks, "rates": as_json(measured)})
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ ENOUGH = 0.25
 #: Results of one function that are read at most, evenly among its keys.
 MOST_READ = 400
 
+#: Bytes of the smallest result and its manifest, whatever it holds.
+FILE_BYTES = 20_000
 _FAR = 3.0  # spreads
 _NORMAL = 1.4826  # standard deviations in the median distance from the median
 
@@ -45,13 +47,18 @@ class Sample:
 
 @dataclass(frozen=True)
 class Rate:
-    """What a unit costs: seconds of work, bytes of disk; ``factor`` is what either side of ``seconds`` is likely."""
+    """What a unit costs: seconds of work, bytes of disk; ``factor`` is what either side of ``seconds`` is likely.
+
+    Told by so many ``results``, which took ``measured`` seconds together, the largest of them ``largest`` units.
+    """
 
     seconds: float
     factor: float
     bytes: float
     memory_kib: float
     results: int
+    measured: float
+    largest: float
     source: str = "this store"
 
 
@@ -199,13 +206,15 @@ def _rate(members: list[Sample]) -> Rate:
     middle = _median(logarithms, seconds)
     spread = max(_NORMAL * _median(np.abs(logarithms - middle), seconds), math.log(LEAST_FACTOR))
     usual = np.clip(logarithms, middle - _FAR * spread, middle + _FAR * spread)
-    sizes = np.array([sample.bytes / max(sample.disk, 1e-9) for sample in members])
+    sizes = sum(max(sample.bytes - FILE_BYTES, 0) for sample in members)
     return Rate(
         seconds=float((np.exp(usual) * work).sum() / work.sum()),
         factor=max(math.exp(spread), UNKNOWN_FACTOR if len(members) < FEW else 1.0),
-        bytes=float(np.exp(_median(np.log(sizes), seconds))),
+        bytes=sizes / max(sum(sample.disk for sample in members), 1e-9),
         memory_kib=float(max(sample.memory_kib for sample in members)),
         results=len(members),
+        measured=float(seconds.sum()),
+        largest=float(work.max()),
     )
 
 
@@ -238,3 +247,14 @@ def from_json(
         for function, devices in form.items()
         for device, numbers in devices.items()
     }
+
+
+def preferred(
+    own: Mapping[tuple[str, str], Rate], tracked: Mapping[tuple[str, str], Rate]
+) -> dict[tuple[str, str], Rate]:
+    """One's ``own`` rates before ``tracked`` ones, unless they were measured in much less time: after a smoke run."""
+    chosen = dict(tracked)
+    for key, rate in own.items():
+        if key not in tracked or rate.measured >= ENOUGH * tracked[key].measured:
+            chosen[key] = rate
+    return chosen

@@ -58,7 +58,7 @@ class StoredFunction:
     """A function whose results are kept under a key made of its arguments and of the code it reaches."""
 
     def __init__(
-        self, function: Callable[..., xr.Dataset], *, device: bool, foresight: Foresight = Foresight()
+        self, function: Callable[..., xr.Dataset], *, device: bool, foresight: Foresight | None = None
     ):
         if "<locals>" in function.__qualname__ or not getattr(inspect.getmodule(function), "__file__", None):
             raise TypeError(
@@ -70,13 +70,14 @@ class StoredFunction:
         self.module = function.__module__
         self.name = f"{self.module.removeprefix('companion.studies.')}.{function.__qualname__}"
         self.device = device
-        self.foresight = foresight
+        self.foresight = foresight or Foresight()
+        self._signature = inspect.signature(function)
         self._imported = imported_closure([self.module])
         self._fingerprint = combined(self._imported)
 
     def _bound(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> inspect.BoundArguments:
         """The arguments by name, defaults included, each in the form that all equal values share."""
-        bound = inspect.signature(self.function).bind(*arguments, **named)
+        bound = self._signature.bind(*arguments, **named)
         bound.apply_defaults()
         for name, value in bound.arguments.items():
             encode(value, name)  # what is not plain data is refused here, by name
@@ -105,7 +106,7 @@ class StoredFunction:
         request = self._request(bound)
         address = self._address(request)
         if foresees():
-            where = current.device_kind() if self.device else "cpu"
+            where = current.session_device() if self.device else "cpu"
             absent = note_call(address, where, self.foresight, self.function, bound.arguments)
             return cast(xr.Dataset, absent)
         started = time.monotonic()

@@ -38,7 +38,7 @@ class ParitySetting:
 
 @stored(
     device=True,
-    calls=lambda spec, replicates, seed, *, block, relevant, biases, widths, gain_relevant, mixture, strip_steps, strip_replicates: [
+    calls=lambda spec, replicates, seed, *, block, strip_steps, strip_replicates, **given: [
         streamed(
             spec.changed(width=width, steps=strip_steps if strip else spec.steps),
             strip_replicates if strip else replicates,
@@ -46,7 +46,7 @@ class ParitySetting:
             block=min(block, strip_replicates if strip else replicates),
             variations=[each.own for each in settings if (each.width, each.strip) == (width, strip)],
         )
-        for settings in [parity_settings(spec, relevant, biases, widths, gain_relevant, mixture)]
+        for settings in [parity_settings(spec, **given)]
         for width, strip in dict.fromkeys((each.width, each.strip) for each in settings)
     ],
 )

@@ -32,18 +32,20 @@ _DIGITS: Final = 5
 @stored(
     device=True,
     work=lambda spec, replicates, draws, **_: len(spec.moments) * draws * replicates * spec.tasks.prime**2,
-    calls=lambda spec, replicates, seed, *, block, exponent, exponent_replicates, exponent_batch, **_: (
-        _runs(spec, replicates, seed, block),
-        exponent_replicates
-        and operand_frequency(
-            spec.changed(
-                batch=exponent_batch, tasks=spec.tasks.model_dump() | {"operand_exponent": exponent}
-            ),
-            exponent_replicates,
-            seed,
-            block=block,
+    calls=lambda spec, replicates, seed, *, block, exponent, exponent_replicates, exponent_batch, **_: [
+        lambda: _runs(spec, replicates, seed, block),
+        lambda: (
+            exponent_replicates
+            and operand_frequency(
+                spec.changed(
+                    batch=exponent_batch, tasks=spec.tasks.model_dump() | {"operand_exponent": exponent}
+                ),
+                exponent_replicates,
+                seed,
+                block=block,
+            )
         ),
-    ),
+    ],
 )
 def sample_memorisation(
     spec: CurriculumSpec,

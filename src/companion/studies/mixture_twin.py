@@ -39,7 +39,7 @@ _FINE = 21
 
 @stored(
     device=True,
-    calls=lambda pair, category, points, gains, minorities, centrings, recipe, contrast_steps, replicates, seed, *, block, **_: [
+    calls=lambda pair, category, points, gains, recipe, contrast_steps, replicates, seed, *, block, **given: [
         twins(settings, own.changed(prediction=kind), replicates, seed, block=block)
         for settings, own in (
             ([pair_setting(pair, (points // 2, points // 2))], recipe),
@@ -48,8 +48,8 @@ _FINE = 21
                     *(_dial(category, points // 2, float(gain)) for gain in gains),
                     *(
                         pair_setting(pair, (few, points - few), centring=centring)
-                        for centring in centrings
-                        for few in minorities
+                        for centring in given["centrings"]
+                        for few in given["minorities"]
                     ),
                 ],
                 recipe.changed(steps=contrast_steps, samples=0),

@@ -21,14 +21,8 @@ _NOT_SPURIOUS = {"global", "unconverged"}
 
 @stored(
     calls=lambda teachers, surplus, initialisations, seed, early_tolerance: [
-        basin_census(
-            size + extra,
-            size,
-            initialisations,
-            seed,
-            tolerance=early_tolerance,
-            spurious_tolerance=early_tolerance,
-        )
+        basin_census(size + extra, size, initialisations, seed, **early)
+        for early in [dict.fromkeys(("tolerance", "spurious_tolerance"), early_tolerance)]
         for size in teachers
         for extra in surplus
     ],

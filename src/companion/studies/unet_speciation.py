@@ -37,7 +37,7 @@ _REDRAWN = 400
 
 @stored(
     device=True,
-    calls="body",
+    calls=lambda conditions, recipe, seed, **_: score_runs(conditions=conditions, recipe=recipe, seed=seed),
     work=lambda conditions, recipe, levels, rows, **_: (
         len(conditions)
         * rows
