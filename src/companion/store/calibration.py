@@ -18,7 +18,7 @@ from companion.store.foresight import Foresight
 UNKNOWN_FACTOR, FEW = 2.0, 3
 #: And at least: machines, loads and sizes differ.
 LEAST_FACTOR = 1.2
-#: Share of all measured seconds that the latest code must hold to be taken alone.
+#: Share of all measured work that the latest code must hold to be taken alone, and one's own before tracked rates.
 ENOUGH = 0.25
 #: Results of one function that are read at most, evenly among its keys.
 MOST_READ = 400
@@ -49,7 +49,7 @@ class Sample:
 class Rate:
     """What a unit costs: seconds of work, bytes of disk; ``factor`` is what either side of ``seconds`` is likely.
 
-    Told by so many ``results``, which took ``measured`` seconds together, the largest of them ``largest`` units.
+    Told by so many ``results`` of so much ``work`` together, of which the largest had ``largest`` units.
     """
 
     seconds: float
@@ -57,7 +57,7 @@ class Rate:
     bytes: float
     memory_kib: float
     results: int
-    measured: float
+    work: float
     largest: float
     source: str = "this store"
 
@@ -174,10 +174,10 @@ def _units(manifest: Mapping[str, Any]) -> tuple[float, float] | None:
 def rates(found: Iterable[Sample], *, without: Collection[str] = ()) -> dict[tuple[str, str], Rate]:
     """Rates by function and device, of all samples but those whose keys are in ``without``.
 
-    A rate is all seconds over all work, since costs are sums: long runs decide it, and short ones, which measure
-    mostly what every call costs, count little. Results that are far from the others are moved to the edge of their
+    A rate is all seconds over all work, since costs are sums, and each result counts by its work: small ones
+    measure mostly imports and compilation. Results that are far from the others are moved to the edge of their
     spread, which is the rate's factor. Results of the latest code are taken, and of earlier code only as long as
-    those hold less than `ENOUGH` of all seconds that were measured.
+    those hold less than `ENOUGH` of all work that was measured.
     """
     grouped: dict[tuple[str, str], list[Sample]] = {}
     for sample in found:
@@ -187,14 +187,14 @@ def rates(found: Iterable[Sample], *, without: Collection[str] = ()) -> dict[tup
 
 
 def _latest(members: list[Sample]) -> list[Sample]:
-    """Samples of the latest versions of the code that hold enough of all seconds."""
+    """Samples of the latest versions of the code that hold enough of all work."""
     versions: dict[str, list[Sample]] = {}
     for sample in sorted(members, key=lambda sample: -sample.made):
         versions.setdefault(sample.code, []).append(sample)
-    total, kept = sum(sample.seconds for sample in members), []
+    total, kept = sum(sample.work for sample in members), []
     for version in versions.values():
         kept += version
-        if sum(sample.seconds for sample in kept) >= ENOUGH * total:
+        if sum(sample.work for sample in kept) >= ENOUGH * total:
             break
     return kept
 
@@ -203,8 +203,8 @@ def _rate(members: list[Sample]) -> Rate:
     seconds = np.array([max(sample.seconds, 1e-3) for sample in members])
     work = np.array([sample.work for sample in members])
     logarithms = np.log(seconds / work)
-    middle = _median(logarithms, seconds)
-    spread = max(_NORMAL * _median(np.abs(logarithms - middle), seconds), math.log(LEAST_FACTOR))
+    middle = _median(logarithms, work)
+    spread = max(_NORMAL * _median(np.abs(logarithms - middle), work), math.log(LEAST_FACTOR))
     usual = np.clip(logarithms, middle - _FAR * spread, middle + _FAR * spread)
     sizes = sum(max(sample.bytes - FILE_BYTES, 0) for sample in members)
     return Rate(
@@ -213,7 +213,7 @@ def _rate(members: list[Sample]) -> Rate:
         bytes=sizes / max(sum(sample.disk for sample in members), 1e-9),
         memory_kib=float(max(sample.memory_kib for sample in members)),
         results=len(members),
-        measured=float(seconds.sum()),
+        work=float(work.sum()),
         largest=float(work.max()),
     )
 
@@ -252,9 +252,9 @@ def from_json(
 def preferred(
     own: Mapping[tuple[str, str], Rate], tracked: Mapping[tuple[str, str], Rate]
 ) -> dict[tuple[str, str], Rate]:
-    """One's ``own`` rates before ``tracked`` ones, unless they were measured in much less time: after a smoke run."""
+    """One's ``own`` rates before ``tracked`` ones, unless those tell of much less work: after a smoke run."""
     chosen = dict(tracked)
     for key, rate in own.items():
-        if key not in tracked or rate.measured >= ENOUGH * tracked[key].measured:
+        if key not in tracked or rate.work >= ENOUGH * tracked[key].work:
             chosen[key] = rate
     return chosen

@@ -31,7 +31,9 @@ _DIGITS: Final = 5
 
 @stored(
     device=True,
-    work=lambda spec, replicates, draws, **_: len(spec.moments) * draws * replicates * spec.tasks.prime**2,
+    work=lambda spec, replicates, draws, **_: (
+        len(spec.moments) * draws * replicates * spec.tasks.prime**2 + 5e7
+    ),
     calls=lambda spec, replicates, seed, *, block, exponent, exponent_replicates, exponent_batch, **_: [
         lambda: _runs(spec, replicates, seed, block),
         lambda: (

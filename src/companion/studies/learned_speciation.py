@@ -35,7 +35,8 @@ def start_places(steps: int, starts: int) -> list[int]:
     work=lambda conditions, dimension, sample_ratio, feature_ratio, training_times, clones, starts, steps, **_: (
         len(conditions)
         * (
-            steps * (feature_ratio * dimension) ** 2 * dimension * (feature_ratio + sample_ratio)
+            5e7
+            + steps * (feature_ratio * dimension) ** 2 * dimension * (feature_ratio + sample_ratio)
             + (len(training_times) + 1) * clones * starts * steps * feature_ratio * dimension**2
         )
     ),

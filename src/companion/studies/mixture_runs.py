@@ -131,9 +131,16 @@ def twin_name(replicate: int, seed: int) -> RunName:
     device=True,
     work=lambda conditions, recipe, **_: (
         len(conditions)
-        * (3 * recipe.steps * recipe.batch_size + recipe.checkpoints * recipe.samples * recipe.sampler_steps)
-        * recipe.width
-        * (recipe.dimension + recipe.blocks * recipe.width)
+        * (
+            3e8
+            + (3 * recipe.steps + bool(recipe.samples) * recipe.checkpoints * recipe.sampler_steps) * 2e6
+            + (
+                3 * recipe.steps * recipe.batch_size
+                + recipe.checkpoints * recipe.samples * recipe.sampler_steps
+            )
+            * recipe.width
+            * (recipe.dimension + recipe.blocks * recipe.width)
+        )
     ),
     disk=lambda conditions, recipe, **_: len(conditions) * recipe.checkpoints * (recipe.samples + 10),
 )

@@ -33,7 +33,11 @@ def time_grid(moments: int, first: float = 1e-3, last: float = 1e4) -> np.ndarra
 
 @stored(
     work=lambda conditions, together, **_: (
-        together * sum((each["setting"].feature_ratio * each["dimension"]) ** 3 for each in conditions)
+        together
+        * sum(
+            p**2 * (p + 800)
+            for p in (each["setting"].feature_ratio * each["dimension"] for each in conditions)
+        )
     ),
     disk=lambda conditions, together, moments, **_: len(conditions) * together * moments,
 )

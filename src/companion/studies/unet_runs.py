@@ -33,7 +33,8 @@ FEATURE_SPACE = 20
 @stored(
     device=True,
     work=lambda conditions, recipe, **_: (
-        len(conditions)
+        len(conditions) * 3e8  # of a run, whatever its steps
+        + len(conditions)
         * (
             3 * recipe.steps * recipe.batch_size
             + recipe.samples * (recipe.checkpoints * recipe.sampler_steps + recipe.check_steps)

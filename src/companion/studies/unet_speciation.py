@@ -40,14 +40,16 @@ _REDRAWN = 400
     calls=lambda conditions, recipe, seed, **_: score_runs(conditions=conditions, recipe=recipe, seed=seed),
     work=lambda conditions, recipe, levels, rows, **_: (
         len(conditions)
-        * rows
-        * len(levels)
-        * recipe.sampler_steps
-        / 2
-        * recipe.base**2
-        * recipe.blocks
-        * sum(m**2 / 4**level for level, m in enumerate(recipe.multipliers))
-        * (recipe.side / recipe.patch) ** 2
+        * (
+            2e8
+            + rows
+            * len(levels)
+            * recipe.sampler_steps
+            * recipe.base**2
+            * recipe.blocks
+            * sum(m**2 / 4**level for level, m in enumerate(recipe.multipliers))
+            * (recipe.side / recipe.patch) ** 2
+        )
     ),
 )
 def returns(
