@@ -72,7 +72,8 @@ def test_calls_are_noted_with_their_work_and_nothing_is_stored(study, project):
 def test_noted_keys_are_those_of_the_run(study):
     with foreseeing() as calls:
         study.outer()
-    folder = study.outer.address().find() or study.outer() is None or study.outer.address().find()
+    study.outer()
+    folder = study.outer.address().find()
     used = read_manifest(folder)["used"]
     assert {inner.key for inner in calls[0].inner} == set(used)
     swept = {key for inner in calls[0].inner for key in (block.key for block in inner.inner)}
