@@ -219,8 +219,9 @@ def _remarks(foreseen: Foreseen, total: Bill, cluster: ClusterSettings | None) -
         room, place = _free(store_roots()[0]), str(store_roots()[0])
     problem, _ = disk_problem(total.disk_bytes, room, place)
     lines += [problem] if problem else []
-    used = {part["function"] for each in _studies(foreseen) for part in each["parts"] if part["missing"]}
-    sources = [rate.source for (function, _), rate in foreseen.rates.items() if function in used]
+    parts = [part for study in _studies(foreseen) for part in study["parts"] if part["missing"]]
+    used = {(part["function"], part["device"]) for part in parts}
+    sources = [rate.source for key, rate in foreseen.rates.items() if key in used]
     lines += [f"rates of {sources.count(source)} functions from {source}" for source in sorted(set(sources))]
     lines += [
         f"* no rate for {each}: not counted; run the profile smoke there first" for each in total.unknown
