@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import xarray as xr
 
@@ -18,6 +18,7 @@ from companion.session.progress import progress
 from companion.session.root import project_root
 from companion.store.artefacts import GROUP_VARIABLE
 from companion.store.durable import FORCE_VARIABLE, StoredFunction, emit_use, fetch, note_use
+from companion.store.foresight import Absent, foresees
 
 Condition = Mapping[str, Any]
 
@@ -48,6 +49,10 @@ def sweep(
             f"sweep of {function.name}: given block={block} and {len(conditions)} conditions; need both"
         )
     blocks = [tuple(map(dict, conditions[at : at + block])) for at in range(0, len(conditions), block)]
+    if foresees():
+        for part in blocks:
+            function(conditions=part, **common)
+        return cast(xr.Dataset, Absent())
     addresses = [function.address(conditions=part, **common) for part in blocks]
     forced = bool(os.environ.get(FORCE_VARIABLE))
     missing = [index for index, address in enumerate(addresses) if forced or address.find() is None]

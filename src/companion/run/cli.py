@@ -54,6 +54,15 @@ def run(
         bool,
         typer.Option("--detach", help="Start it as a SLURM job (--cluster NAME) or on its own, and return."),
     ] = False,
+    estimate_only: Annotated[
+        bool, typer.Option("--estimate", help="Say what the run would cost, study by study, and stop.")
+    ] = False,
+    calibrate_only: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate", help="Keep the costs of stored results for clones without any, and stop."
+        ),
+    ] = False,
 ) -> None:
     """Bring figures, verdicts and gallery up to date; what has not changed is not run again.
 
@@ -71,6 +80,12 @@ def run(
             from companion.run.listing import print_list
 
             print_list(wishes.notebooks, profile)
+            raise typer.Exit
+        if estimate_only or calibrate_only:
+            from companion.run.conduct import console
+            from companion.run.estimate import calibrate, estimate
+
+            calibrate(console()) if calibrate_only else estimate(wishes, console(), anew=force)
             raise typer.Exit
         if detach and not dry_run:
             from companion.run.submit import submit

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from companion.run import check, gallery, report, verdicts
 from companion.run.choose import Wishes, choose
+from companion.run.estimate import check_disk
 from companion.run.execute import Manner, execute
 from companion.run.follow import audience
 from companion.run.outcome import Outcome, of_hit
@@ -51,6 +52,7 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
     report.print_plan(out, steps)
     if ways.dry_run:
         return DONE
+    check_disk(out, [step.request for step in steps if not step.hit], anew=ways.force)
     limit = None if wishes.time_limit is None else seconds_of(wishes.time_limit)
     outcomes = _execute(steps, wishes.profile, ways, out, limit)
     report.print_failures(out, outcomes)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, cast, overload
 
 import xarray as xr
 
@@ -34,6 +34,7 @@ from companion.store.artefacts import (
 )
 from companion.store.content import dataset_digest
 from companion.store.fingerprint import changed_since, combined, imported_closure
+from companion.store.foresight import Absent, Declared, Foresight, foresees, note_call, note_unknown
 from companion.store.locks import key_lock
 from companion.store.threads import one_thread
 
@@ -47,6 +48,8 @@ class _Running:
 
     workspace: Path
     used: dict[str, str] = field(default_factory=dict)
+    inner_wall: float = 0.0
+    inner_cpu: float = 0.0
 
 
 _running: ContextVar[_Running | None] = ContextVar("companion_running", default=None)
@@ -55,7 +58,9 @@ _running: ContextVar[_Running | None] = ContextVar("companion_running", default=
 class StoredFunction:
     """A function whose results are kept under a key made of its arguments and of the code it reaches."""
 
-    def __init__(self, function: Callable[..., xr.Dataset], *, device: bool):
+    def __init__(
+        self, function: Callable[..., xr.Dataset], *, device: bool, foresight: Foresight | None = None
+    ):
         if "<locals>" in function.__qualname__ or not getattr(inspect.getmodule(function), "__file__", None):
             raise TypeError(
                 f"@stored {function.__qualname__}: define it at the top of a module file; "
@@ -67,12 +72,14 @@ class StoredFunction:
         self.name = f"{self.module.removeprefix('companion.studies.')}.{function.__qualname__}"
         self.device = device
         self.regenerable = False
+        self.foresight = foresight or Foresight()
+        self._signature = inspect.signature(function)
         self._imported = imported_closure([self.module])
         self._fingerprint = combined(self._imported)
 
     def _bound(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> inspect.BoundArguments:
         """The arguments by name, defaults included, each in the form that all equal values share."""
-        bound = inspect.signature(self.function).bind(*arguments, **named)
+        bound = self._signature.bind(*arguments, **named)
         bound.apply_defaults()
         for name, value in bound.arguments.items():
             encode(value, name)  # what is not plain data is refused here, by name
@@ -95,9 +102,15 @@ class StoredFunction:
 
     def __call__(self, *arguments: Any, **named: Any) -> xr.Dataset:
         """The stored result of this call, computed now if there is none."""
+        if foresees() and any(isinstance(each, Absent) for each in (*arguments, *named.values())):
+            return cast(xr.Dataset, note_unknown(self.name))
         bound = self._bound(arguments, named)
         request = self._request(bound)
         address = self._address(request)
+        if foresees():
+            where = current.session_device() if self.device else "cpu"
+            absent = note_call(address, where, self.foresight, self.function, bound.arguments)
+            return cast(xr.Dataset, absent)
         started = time.monotonic()
         dataset = fetch(address)
         status = "hit"
@@ -128,6 +141,8 @@ class StoredFunction:
         running = _Running(address.workspace)
         wall, cpu = time.perf_counter(), time.process_time()
         dataset = self._evaluate(running, bound)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        _count_within(wall, cpu)
         changed = changed_since(self._imported, [self.module])
         if changed:
             events.tell(
@@ -142,8 +157,11 @@ class StoredFunction:
             "used": dict(sorted(running.used.items())),
             "regenerable": self.regenerable,
             "cost": {
-                "wall_seconds": time.perf_counter() - wall,
-                "cpu_seconds": time.process_time() - cpu,
+                "wall_seconds": wall,
+                "cpu_seconds": cpu,
+                "own_wall_seconds": wall - running.inner_wall,
+                "own_cpu_seconds": cpu - running.inner_cpu,
+                "work": self._work(bound),
                 "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
                 "device": current.device_kind(),
             },
@@ -164,6 +182,14 @@ class StoredFunction:
         finally:
             _running.reset(token)
 
+    def _work(self, bound: inspect.BoundArguments) -> float | None:
+        """Units of work of this call; a slip in what only foresees costs must not cost the result."""
+        try:
+            return self.foresight.work_of(bound.arguments)
+        except Exception as error:
+            events.tell(f"{self.name}: its work is not known ({type(error).__name__}: {error})")
+            return None
+
     def evaluate_afresh(self, *arguments: Any, **named: Any) -> xr.Dataset:
         """What the function returns now, whatever is stored; results that it uses may be stored ones."""
         with tempfile.TemporaryDirectory(prefix="companion-") as folder:
@@ -173,17 +199,41 @@ class StoredFunction:
 @overload
 def stored(function: Callable[..., xr.Dataset]) -> StoredFunction: ...
 @overload
-def stored(*, device: bool = False) -> Callable[[Callable[..., xr.Dataset]], StoredFunction]: ...
-def stored(function: Callable[..., xr.Dataset] | None = None, *, device: bool = False) -> Any:
+def stored(
+    *,
+    device: bool = False,
+    work: Declared | None = None,
+    calls: Declared | Literal["body"] | None = None,
+    disk: Declared | None = None,
+) -> Callable[[Callable[..., xr.Dataset]], StoredFunction]: ...
+def stored(
+    function: Callable[..., xr.Dataset] | None = None,
+    *,
+    device: bool = False,
+    work: Declared | None = None,
+    calls: Declared | Literal["body"] | None = None,
+    disk: Declared | None = None,
+) -> Any:
     """Make a study durable: same arguments and same code, same result, computed once.
 
     The function takes plain data and returns an `xarray.Dataset`. ``device=True`` puts the resolved
-    device kind (cpu, cuda) into the key, for functions whose numbers depend on it. Raises TypeError,
-    naming the argument, where one is not plain data.
+    device kind (cpu, cuda) into the key, for functions whose numbers depend on it. ``work``, ``calls`` and ``disk``
+    tell what a call costs before it is made (`store.foresight`); they take the function's arguments by name, and
+    are no part of the key or of the code that it stands for. Raises TypeError, naming the argument, where one is
+    not plain data.
     """
+    foresight = Foresight(work, calls, disk)
     if function is None:
-        return functools.partial(StoredFunction, device=device)
-    return StoredFunction(function, device=device)
+        return functools.partial(StoredFunction, device=device, foresight=foresight)
+    return StoredFunction(function, device=device, foresight=foresight)
+
+
+def _count_within(wall: float, cpu: float) -> None:
+    """Tell the stored function that waits for this one what of its own time was not its own."""
+    outer = _running.get()
+    if outer is not None:
+        outer.inner_wall += wall
+        outer.inner_cpu += cpu
 
 
 @contextlib.contextmanager

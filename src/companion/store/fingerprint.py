@@ -19,6 +19,8 @@ from companion.store.imports import imported_names, module_file, own_parents
 #: Rooms of the package whose code decides numbers; the others draw, judge, store or run.
 SCIENCE = ("theory", "datasets", "models", "analysis", "training", "studies")
 _SCIENCE_PREFIXES = (*(f"companion.{room}." for room in SCIENCE), "companion.compute.seeds")
+#: Keywords of ``@stored`` that foresee what a call costs; they decide no number.
+FORESEEING = frozenset({"work", "calls", "disk"})
 
 _first_seen: dict[str, str] = {}
 
@@ -29,8 +31,10 @@ def counts_as_science(module: str) -> bool:
 
 
 def normalised(source: str) -> str:
-    """``source`` without comments, docstrings and formatting.
+    """``source`` without comments, docstrings and formatting, and without what only foresees costs.
 
+    >>> normalised('@stored(work=len)\\ndef f(x): return x') == normalised('@stored\\ndef f(x): return x')
+    True
     >>> normalised('def f(x):\\n    "Doc."\\n    return  x # why') == normalised('def f(x): return x')
     True
     """
@@ -39,7 +43,22 @@ def normalised(source: str) -> str:
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         if documented and node.body and _is_text(node.body[0]):
             node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = [_without_foresight(each) for each in node.decorator_list]
     return ast.unparse(tree)
+
+
+def _without_foresight(decorator: ast.expr) -> ast.expr:
+    """``decorator`` without the keywords of ``@stored`` in `FORESEEING`; ``@stored`` itself where none is left."""
+    if not isinstance(decorator, ast.Call):
+        return decorator
+    name = decorator.func
+    called = name.attr if isinstance(name, ast.Attribute) else name.id if isinstance(name, ast.Name) else ""
+    kept = [keyword for keyword in decorator.keywords if keyword.arg not in FORESEEING]
+    if called != "stored" or len(kept) == len(decorator.keywords):
+        return decorator
+    decorator.keywords = kept
+    return decorator if kept or decorator.args else name
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -17,7 +17,11 @@ LOSS = {"long_name": r"loss $|\Sigma-W_2W_1|^2/2$"}
 SINGULAR_VALUE = {"long_name": r"singular values of $W_2W_1$"}
 
 
-@stored
+@stored(
+    work=lambda imbalances, last, step, rotations, points, **_: (
+        len(imbalances) * (last / step + rotations * points)
+    ),
+)
 def balanced_paths(
     imbalances: Sequence[float],
     singular_values: Sequence[float],

@@ -43,7 +43,11 @@ _LARGEST_WEIGHT: Final[dict[Penalty, float]] = {"fisher": 0.37, "readout": 1.01,
 _LARGEST_DECAY: Final = 2.0
 
 
-@stored
+@stored(
+    work=lambda angles, strengths, similarities, penalties, draws, duration, step, **_: (
+        (len(angles) + 2) * len(strengths) * len(similarities) * len(penalties) * draws * duration / step
+    ),
+)
 def consolidation(
     strengths: Sequence[float],
     similarities: Sequence[float],

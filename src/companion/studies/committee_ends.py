@@ -77,7 +77,17 @@ def final_measures(given: Conditions, first_time: float, step: float) -> dict[st
     }
 
 
-@stored
+@stored(
+    work=lambda conditions, angles, students, teachers, draws, first_time, step, **_: (
+        sum(max(each["learning_rate"], 1) * max(each["readout_scale"] ** 2 / 4, 1) for each in conditions)
+        * len(angles)
+        * max(draws, 1)
+        * students
+        * (students + teachers)
+        * first_time
+        / step
+    ),
+)
 def ends_of_task(
     conditions: Sequence[Condition],
     angles: Sequence[float],

@@ -77,7 +77,11 @@ CASES: Final = {
 }
 
 
-@stored
+@stored(
+    work=lambda similarities, tilts, durations, draws, random_draws, step, **_: (
+        (len(similarities) * (draws * (9 + len(tilts)) + random_draws + len(tilts))) * durations[-1] / step
+    ),
+)
 def exceptions(
     similarities: Sequence[float],
     tilts: Sequence[float],

@@ -104,7 +104,11 @@ def follow_both(given: Conditions, duration: float, step: ArrayLike, times: Arra
     )
 
 
-@stored
+@stored(
+    work=lambda similarities, angles, durations, draws, step, **_: (
+        len(similarities) * ((len(angles) + 2) * sum(durations) + draws * durations[0]) / step
+    ),
+)
 def profiles(
     similarities: Sequence[float],
     angles: Sequence[float],

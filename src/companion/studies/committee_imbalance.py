@@ -26,7 +26,9 @@ RATIO = {"long_name": r"$\log_{10}(\sigma_h/\sigma_w)$"}
 GEOMETRIC_MEAN = {"long_name": r"$g=\sqrt{\sigma_h\sigma_w}$"}
 
 
-@stored
+@stored(
+    work=lambda conditions, draws, first_time, step, **_: len(conditions) * draws * first_time / step,
+)
 def imbalance_block(
     conditions: Sequence[Condition], draws: int, dimension: int, first_time: float, step: float, seed: int
 ) -> xr.Dataset:
@@ -49,7 +51,7 @@ def imbalance_block(
     )
 
 
-@stored
+@stored(calls="body")
 def imbalance_draws(
     ratios: Sequence[float],
     geometric_means: Sequence[float],
@@ -93,7 +95,7 @@ def imbalance_draws(
     )
 
 
-@stored
+@stored(calls="body")
 def imbalance(
     ratios: Sequence[float], geometric_means: Sequence[float], draws: int, dimension: int, seed: int
 ) -> xr.Dataset:

@@ -29,7 +29,59 @@ from companion.studies.committee_maps import (
 )
 
 
-@stored
+@stored(
+    calls=lambda weight_scales, angles, scales, similarities, seed, *, time, other_times, dimension, **given: [
+        lambda: shape_maps(
+            weight_scales,
+            angles,
+            scales,
+            similarities,
+            seed,
+            time=time,
+            dimension=dimension,
+            **{name: given[name] for name in ("step", "drawn_scale")},
+        ),
+        *(
+            lambda starts=starts, other=other: solved_shapes(
+                starts,
+                {},
+                **{"similarities": similarities, "time": time, "step": given["step"]} | other,
+                dimension=dimension,
+                seed=seed,
+            )
+            for starts, ways in (
+                (
+                    [
+                        map_start(TIE - a, s, **panel)
+                        for panel in map_panels(weight_scales, given["drawn_scale"]).values()
+                        for a in np.append(cell_angles(angles), TIE)[0:angles:4]
+                        for s in readout_scales(scales)[::3]
+                    ],
+                    [*({"time": each} for each in other_times), {"step": given["finer_step"]}],
+                ),
+                (
+                    [
+                        map_start(each, s, weight_scale=float(weight_scales[0]))
+                        for each in np.geomspace(3e-7, 0.4, given["distances"])
+                        for s in readout_scales(max(scales // 2, 2))
+                    ],
+                    [{"time": each} for each in (time, *other_times)],
+                ),
+                (
+                    [
+                        map_start(TIE - a, s, weight_scale=float(width), draw=draw)
+                        for width in np.geomspace(0.01, 1.0, given["area_scales"])
+                        for draw in range(ISOTROPIC, given["draws"])
+                        for a in cell_angles(9)
+                        for s in readout_scales(6)
+                    ],
+                    [{}],
+                ),
+            )
+            for other in ways
+        ),
+    ],
+)
 def shape_limits(
     weight_scales: Sequence[float],
     angles: int,

@@ -72,7 +72,11 @@ def starting_readouts(
     return first, np.stack([size, size], axis=-1) / math.sqrt(2)
 
 
-@stored
+@stored(
+    work=lambda conditions, similarities, time, step, **_: (
+        len(conditions) * (len(similarities) + 1) * time / step
+    ),
+)
 def shape_block(
     conditions: Sequence[Mapping[str, Any]],
     similarities: Sequence[float],
@@ -132,7 +136,7 @@ def _starts(conditions: Sequence[Mapping[str, Any]], dimension: int, seed: int) 
     return start
 
 
-@stored
+@stored(calls="body")
 def shape_maps(
     weight_scales: Sequence[float],
     angles: int,

@@ -47,7 +47,21 @@ SOLVED: Final = 1e-3
 SPECIALISATION = {"long_name": "specialisation"}
 
 
-@stored
+@stored(
+    calls=lambda angles, draws, **common: [
+        sweep(
+            ends_of_task,
+            [starting_condition(weight, readout, rate)],
+            block=1,
+            angles=list(angles),
+            students=students,
+            teachers=teachers,
+            draws=draws,
+            **common,
+        )
+        for students, teachers, weight, readout, rate in SETTINGS.values()
+    ],
+)
 def even_readouts(
     angles: Sequence[float],
     draws: int,
@@ -99,7 +113,11 @@ def even_readouts(
     )
 
 
-@stored
+@stored(
+    work=lambda students, readout_scales, draws, first_time, step, **_: (
+        2 * len(readout_scales) * draws * sum(K * (K + 2) for K in students) * first_time / step
+    ),
+)
 def random_readouts(
     students: Sequence[int],
     readout_scales: Sequence[float],
@@ -150,7 +168,12 @@ def random_readouts(
     )
 
 
-@stored
+@stored(
+    calls=lambda angles, students, readout_scales, draws, random_draws, dimension, seed: (
+        even_readouts(angles, draws, dimension, seed),
+        random_readouts(students, readout_scales, random_draws, dimension, seed),
+    ),
+)
 def readout_evenness(
     angles: Sequence[float],
     students: Sequence[int],

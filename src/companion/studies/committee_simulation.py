@@ -38,7 +38,7 @@ class _Group(NamedTuple):
     strengths: tuple[float, ...]
 
 
-@stored
+@stored(work=lambda dimensions, draws, duration, **_: draws * duration * sum(d**2 for d in dimensions))
 def simulations(
     dimensions: Sequence[int],
     draws: int,

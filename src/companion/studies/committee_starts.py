@@ -31,7 +31,23 @@ WEIGHT_SCALE = {"long_name": r"weight scale $\sigma_w$"}
 LEARNING_RATE = {"long_name": r"learning rate $e_w$"}
 
 
-@stored
+@stored(
+    calls=lambda weight_scales, draws, readout_scales, angles, first_time, step, **common: [
+        sweep(
+            ends_of_task,
+            [starting_condition(weight, readout) for readout in readout_scales],
+            block=max(1, round(1.3e7 / (angles * count * 4 * first_time / step))),
+            angles=np.linspace(0.0, EVEN, angles).tolist(),
+            students=2,
+            teachers=1,
+            draws=count,
+            first_time=first_time,
+            step=step,
+            **common,
+        )
+        for weight, count in zip(weight_scales, draws, strict=True)
+    ],
+)
 def landscape(
     weight_scales: Sequence[float],
     draws: Sequence[int],
@@ -89,7 +105,7 @@ def landscape(
     )
 
 
-@stored
+@stored(calls="body")
 def decided_by_start(
     readout_scales: Sequence[float],
     learning_rates: Sequence[float],
@@ -173,7 +189,7 @@ def decided_by_start(
     )
 
 
-@stored
+@stored(calls="body")
 def starts(
     weight_scales: Sequence[float],
     map_draws: Sequence[int],

@@ -24,7 +24,11 @@ def unit_shares(readout: np.ndarray, overlaps: np.ndarray) -> np.ndarray:
     return amounts / amounts.sum(axis=-1, keepdims=True)
 
 
-@stored
+@stored(
+    work=lambda angles, dimension, runs, first_time, step, **_: (
+        len(angles) * first_time * (runs * dimension**2 + 1 / step)
+    ),
+)
 def trajectories(
     angles: Sequence[float],
     readout_scale: float,

@@ -29,7 +29,12 @@ RETURN = {"long_name": "mean weight of the origin"}
 COLLAPSE = {"long_name": "condensation time $t_C$"}
 
 
-@stored
+@stored(
+    work=lambda conditions, deviations, times, queries, **_: sum(
+        len(deviations) ** 2 * each["count"] * queries * (len(times) + each["dimension"] / 8)
+        for each in conditions
+    ),
+)
 def copying_block(
     conditions: Sequence[Condition],
     deviations: Sequence[float],
@@ -72,7 +77,22 @@ def _copying(dimension: int, count: int, draws: int, **common) -> xr.Dataset:
     return found.drop_vars([name for name in found.coords if name != "time"]).rename(condition="draw")
 
 
-@stored
+@stored(
+    work=lambda dimensions, large_dimensions, **_: len(dimensions) + len(large_dimensions),
+    calls=lambda dimensions, rate, queries, draws, seed, moments, **_: [
+        _copying(
+            d,
+            max(2, round(np.exp(rate * d))),
+            draws,
+            deviations=[1.0],
+            times=(float(collapse_time(rate, 1.0)) * np.linspace(0.2, 3.0, moments)).tolist(),
+            queries=queries,
+            centroid_norm=0.0,
+            seed=seed,
+        )
+        for d in dimensions
+    ],
+)
 def sharpening(
     dimensions: Sequence[int],
     large_dimensions: Sequence[int],
@@ -145,7 +165,31 @@ def sharpening(
     )
 
 
-@stored
+@stored(
+    work=lambda deviations, **_: len(deviations),
+    calls=lambda dimension, counts, deviations, shown, queries, draws, seed, centroid_norm, moments, fine_moments: [
+        _copying(
+            dimension,
+            count,
+            draws,
+            times=times.tolist(),
+            deviations=list(deviations),
+            queries=queries,
+            centroid_norm=centroid_norm,
+            seed=seed,
+        )
+        for count, times in (
+            (shown, np.geomspace(0.01, 3.0, moments)),
+            *(
+                (count, np.geomspace(0.3 * middle.min(), 3.5 * middle.max(), fine_moments))
+                for count in counts
+                for middle in [
+                    class_collapse_times([count] * len(deviations), np.array(deviations), dimension)
+                ]
+            ),
+        )
+    ],
+)
 def copied_classes(
     dimension: int,
     counts: Sequence[int],
@@ -230,7 +274,7 @@ def _arranged(values: xr.DataArray) -> np.ndarray:
     return values.transpose("label", "time", "draw").values
 
 
-@stored
+@stored(calls="body")
 def condensation(
     dimensions: Sequence[int],
     large_dimensions: Sequence[int],

@@ -31,7 +31,26 @@ _FINAL: Final = {
 }
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda partners, fractions, budgets, spec, replicates, seed, *, block, target, partner_fraction, **_: [
+        companies(
+            beside(spec, partner, target, fraction, partner_fraction).changed(steps=budget),
+            partner,
+            replicates,
+            seed,
+            block,
+            target,
+        )
+        for fraction in fractions
+        for budget in budgets
+        for partner in (
+            partners
+            if fraction == fractions[0]
+            else (ALONE, next((name for name in partners if name != ALONE), ALONE))
+        )
+    ],
+)
 def partner_compatibility(
     partners: Sequence[str],
     fractions: Sequence[float],

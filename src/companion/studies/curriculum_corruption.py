@@ -26,7 +26,10 @@ _DIGITS: Final = 4
 _POINTS: Final = 70
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def corrupted_labels(
     spec: CurriculumSpec,
     corruptions: Sequence[float],

@@ -35,7 +35,13 @@ MEMORISED: Final = {"long_name": r"$T_\mathrm{mem}$", "units": "steps"}
 GENERALISED: Final = {"long_name": r"$T_\mathrm{gen}$", "units": "steps"}
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda spec, operations, replicates, seed, *, block, controls, **_: [
+        trained(own, replicates, seed, block=block)
+        for own in delay_settings(spec, operations, controls).values()
+    ],
+)
 def generalisation_delay(
     spec: CurriculumSpec,
     operations: Sequence[str],

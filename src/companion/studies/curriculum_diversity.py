@@ -22,7 +22,26 @@ _WORD_RATE: Final = 0.02
 _DIGITS: Final = 4  # of the curves that are drawn
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda counts, exponents, replicates, word_steps, new_words, **_: (
+        ((len(counts) - 1) * len(exponents) + 1) * replicates * word_steps * new_words
+    ),
+    calls=lambda spec, counts, exponents, replicates, seed, *, block, new_words, **_: [
+        trained(
+            _with_tasks(spec, [*names[:count], *names[max(counts) :]]),
+            replicates,
+            seed,
+            block=block,
+            variations=[
+                {"weights": (*map(float, zipf(count, exponent)), *[0.0] * new_words)}
+                for exponent in (exponents if count > 1 else exponents[:1])
+            ],
+        )
+        for names in [linear_operations(max(counts) + new_words, spec.tasks.prime, seed)]
+        for count in counts
+    ],
+)
 def task_diversity(
     spec: CurriculumSpec,
     counts: Sequence[int],

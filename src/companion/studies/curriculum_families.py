@@ -27,7 +27,15 @@ _DIGITS: Final = 4  # of the curves that are drawn
 _LOOKS: Final = 60  # evaluations that are evenly spaced
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda spec, primitives, held_out, replicates, seed, *, block, **given: [
+        trained(own, replicates, seed, block=block)
+        for own in composed_specs(
+            spec, primitives, *held_out_pairs(primitives, held_out, seed=seed), **given
+        ).values()
+    ],
+)
 def composed_pairs(
     spec: CurriculumSpec,
     primitives: Sequence[str],
@@ -62,31 +70,23 @@ def composed_pairs(
     met, new = held_out_pairs(primitives, held_out, seed=seed)
     if not new:
         raise ValueError(f"held_out: {held_out} given; allowed: 1 to {(len(primitives) - 1) ** 2}")
+    shares = {
+        "fraction": fraction,
+        "primitive_fraction": primitive_fraction,
+        "primitive_share": primitive_share,
+    }
+    specs = composed_specs(spec, primitives, met, new, triples=triples, **shares)
     first, last = len(primitives), len(primitives) + len(met)
-    tasks = spec.tasks.model_dump() | {
-        "family": "composed",
-        "operations": tuple(primitives),
-        "pairs": (*met, *new),
-        "triples": triples,
-        "fractions": (*[primitive_fraction] * first, *[fraction] * (len(met) + len(new))),
-    }
-    own = spec.changed(tasks=tasks, every=_spacing(spec))
-    chances = own.tasks.tasks(seed).chance_level[last:]
-    stages = [(0, first), (first, last)]
-    weights = [_even(last + len(new), *stage) for stage in stages]
-    schedules: dict[str, dict[str, Any]] = {
-        DIRECT: {"weights": weights[1]},
-        PRIMITIVES_FIRST: {"kind": "staged", "stages": weights, "ends": (primitive_share, 1.0)},
-    }
+    chances = specs[DIRECT].tasks.tasks(seed).chance_level[last:]
     parts = []
-    for name, schedule in schedules.items():
+    for name, own in specs.items():
         label = f"transformers, compositions, {name}"
-        runs = trained(own.changed(schedule=schedule), replicates, seed, block=block, label=label)
+        runs = trained(own, replicates, seed, block=block, label=label)
         parts.append(_composed(_even_looks(runs, own), first, last))
     found = xr.concat(parts, dim="treatment", join="exact", coords="minimal", compat="equals")
     names = [composed_name(*pair) for pair in new]
     return found.assign(chance=("pair", list(chances))).assign_coords(
-        treatment=list(schedules), pair=names
+        treatment=list(specs), pair=names
     ).assign_attrs(
         root_seed=seed,
         steps=spec.steps,
@@ -98,7 +98,42 @@ def composed_pairs(
     )  # fmt: skip
 
 
-@stored(device=True)
+def composed_specs(
+    spec: CurriculumSpec,
+    primitives: Sequence[str],
+    met: Sequence[tuple[str, str]],
+    new: Sequence[tuple[str, str]],
+    *,
+    triples: int,
+    fraction: float,
+    primitive_fraction: float,
+    primitive_share: float,
+) -> dict[str, CurriculumSpec]:
+    """Trainings on the pairs ``met`` by treatment; ``new`` ones are never trained on (see `composed_pairs`)."""
+    first, last = len(primitives), len(primitives) + len(met)
+    tasks = spec.tasks.model_dump() | {
+        "family": "composed",
+        "operations": tuple(primitives),
+        "pairs": (*met, *new),
+        "triples": triples,
+        "fractions": (*[primitive_fraction] * first, *[fraction] * (len(met) + len(new))),
+    }
+    own = spec.changed(tasks=tasks, every=_spacing(spec))
+    weights = [_even(last + len(new), *stage) for stage in ((0, first), (first, last))]
+    schedules: dict[str, dict[str, Any]] = {
+        DIRECT: {"weights": weights[1]},
+        PRIMITIVES_FIRST: {"kind": "staged", "stages": weights, "ends": (primitive_share, 1.0)},
+    }
+    return {name: own.changed(schedule=schedule) for name, schedule in schedules.items()}
+
+
+@stored(
+    device=True,
+    calls=lambda spec, companions, replicates, seed, *, block, fraction: [
+        trained(product_spec(spec, companion, fraction), replicates, seed, block=block)
+        for companion in (ALONE, *companions)
+    ],
+)
 def permutation_products(
     spec: CurriculumSpec,
     companions: Sequence[str],
@@ -122,14 +157,8 @@ def permutation_products(
         raise ValueError("spec.batch: 0 given; allowed: a whole number >= 1")
     parts = []
     for companion in (ALONE, *companions):
-        names = (_PRODUCT,) if companion == ALONE else (_PRODUCT, companion)
-        tasks = spec.tasks.model_dump() | {
-            "family": "permutation",
-            "operations": names,
-            "fractions": (fraction,),
-        }
-        own = spec.changed(tasks=tasks, batch=len(names) * spec.batch, every=_spacing(spec))
-        label = f"transformers, {' + '.join(names)} of permutations"
+        own = product_spec(spec, companion, fraction)
+        label = f"transformers, {' + '.join(own.tasks.operations)} of permutations"
         runs = _even_looks(trained(own, replicates, seed, block=block, label=label), own)
         parts.append(_products(runs))
     found = xr.concat(parts, dim="company", join="exact", coords="minimal", compat="equals")
@@ -142,6 +171,17 @@ def permutation_products(
         fraction=fraction,
         batch=spec.batch,
     )
+
+
+def product_spec(spec: CurriculumSpec, companion: str, fraction: float) -> CurriculumSpec:
+    """``spec`` on products in S_n beside ``companion``, or `ALONE`, with as many rows of each."""
+    names = (_PRODUCT,) if companion == ALONE else (_PRODUCT, companion)
+    tasks = spec.tasks.model_dump() | {
+        "family": "permutation",
+        "operations": names,
+        "fractions": (fraction,),
+    }
+    return spec.changed(tasks=tasks, batch=len(names) * spec.batch, every=_spacing(spec))
 
 
 def _even(operations: int, first: int, last: int) -> tuple[float, ...]:

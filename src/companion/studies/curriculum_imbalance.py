@@ -30,7 +30,30 @@ _FINAL = {
 _BY_RUN = ("company", "role", "replicate")
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda pairs, fractions, shares, spec, replicates, seed, *, block, widths, **_: [
+        (
+            trained(
+                own,
+                seeds,
+                seed,
+                block=block,
+                variations=[{"weights": (1.0 - share, share)} for share in shares],
+            ),
+            [_alone(own, share, seeds, seed, block) for share in shares],
+        )
+        for width in widths or (spec.width,)
+        for pair, fraction, seeds in zip(pairs, fractions, replicates, strict=True)
+        for own in [
+            spec.changed(
+                width=width,
+                hidden=4 * width,
+                tasks=spec.tasks.model_dump() | {"operations": pair, "fractions": (fraction,)},
+            )
+        ]
+    ],
+)
 def exposure_imbalance(
     pairs: Sequence[Sequence[str]],
     fractions: Sequence[float],

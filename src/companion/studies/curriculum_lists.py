@@ -20,7 +20,14 @@ SHUFFLED: Final = "shuffled"
 _DIGITS: Final = 4  # of the curves that are drawn
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda spec, companies, widths, replicates, seed, *, block, shuffled: [
+        streamed(own.changed(width=width), replicates, seed, block=block)
+        for own in company_specs(spec, companies, shuffled).values()
+        for width in widths
+    ],
+)
 def list_sizes(
     spec: ListSpec,
     companies: Sequence[str],

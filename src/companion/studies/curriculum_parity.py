@@ -47,7 +47,20 @@ class ParitySetting:
         return {"task": self.task, "relevant": self.relevant, "bias": self.bias, "stream": self.stream}
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda spec, replicates, seed, *, block, strip_steps, strip_replicates, **given: [
+        streamed(
+            spec.changed(width=width, steps=strip_steps if strip else spec.steps),
+            strip_replicates if strip else replicates,
+            seed,
+            block=_largest_divisor(strip_replicates, block) if strip else block,
+            variations=[each.own for each in settings if (each.width, each.strip) == (width, strip)],
+        )
+        for settings in [parity_settings(spec, **given)]
+        for width, strip in dict.fromkeys((each.width, each.strip) for each in settings)
+    ],
+)
 def parity_curriculum(
     spec: ParitySpec,
     replicates: int,

@@ -24,7 +24,10 @@ _ACCURACIES: Final = {
 }
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def phase_diagram(
     spec: CurriculumSpec,
     fractions: Sequence[float],

@@ -23,7 +23,15 @@ _DIGITS: Final = 4  # of the curves that are drawn
 _LOOKS: Final = 72  # evaluations that are evenly spaced
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda pair, spec, source_steps, target_steps, replicates, seed, *, block, **given: [
+        trained(own.changed(reset_moments=treatment == RESET), replicates, seed, block=block)
+        for fractions in [(given["source_fraction"], given["target_fraction"])]
+        for own in [return_spec(spec, tuple(pair), source_steps, target_steps, fractions)]
+        for treatment in MOMENTS
+    ],
+)
 def returning_source(
     pair: Sequence[str],
     spec: CurriculumSpec,

@@ -34,7 +34,41 @@ def recorded_settings(spec: CurriculumSpec) -> dict[str, int | float]:
     return {"prime": spec.tasks.prime} | {name: getattr(spec, name) for name in _RECORDED}
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, spec, **_: (
+        spec.steps
+        * (
+            2e7  # of a step itself, whatever its rows
+            + len(conditions)
+            * (
+                (
+                    spec.batch
+                    or sum(shares := conditions[0].get("fractions", spec.tasks.fractions))
+                    * (len(spec.tasks.operations) / len(shares))
+                    * spec.tasks.prime**2
+                )
+                + 0.7 * len(spec.tasks.operations) * spec.tasks.prime**2 / spec.every
+            )
+            * (
+                spec.layers * (4 * spec.width**2 + 2 * spec.width * spec.hidden) * 4
+                + spec.width * spec.tasks.prime
+            )
+        )
+    ),
+    disk=lambda conditions, spec, **_: (
+        len(conditions)
+        * (
+            len(spec.tasks.operations) * spec.steps / spec.every
+            + (spec.checkpoints + spec.linear_checkpoints)
+            * (
+                spec.layers * (4 * spec.width**2 + 2 * spec.width * spec.hidden)
+                + 2 * spec.tasks.prime * spec.width
+            )
+            + len(spec.moments) * len(spec.tasks.operations) * spec.tasks.prime**2 / 4
+        )
+    ),
+)
 def curriculum_runs(conditions: Sequence[Condition], spec: CurriculumSpec, seed: int) -> xr.Dataset:
     """Train one stack, a network for each condition: ``replicate``, and fields of its own (`train_curriculum`)."""
     replicates = [condition["replicate"] for condition in conditions]

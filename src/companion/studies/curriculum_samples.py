@@ -29,7 +29,26 @@ _MOMENT: Final = {"long_name": "training steps $t$"}
 _DIGITS: Final = 5
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda spec, replicates, draws, **_: (
+        len(spec.moments) * draws * replicates * spec.tasks.prime**2 + 5e7
+    ),
+    calls=lambda spec, replicates, seed, *, block, exponent, exponent_replicates, exponent_batch, **_: [
+        lambda: _runs(spec, replicates, seed, block),
+        lambda: (
+            exponent_replicates
+            and operand_frequency(
+                spec.changed(
+                    batch=exponent_batch, tasks=spec.tasks.model_dump() | {"operand_exponent": exponent}
+                ),
+                exponent_replicates,
+                seed,
+                block=block,
+            )
+        ),
+    ],
+)
 def sample_memorisation(
     spec: CurriculumSpec,
     replicates: int,
@@ -127,7 +146,10 @@ def sample_memorisation(
     )
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def operand_frequency(spec: CurriculumSpec, replicates: int, seed: int, *, block: int) -> xr.Dataset:
     """Accuracies by the rank of the first operand, where rows of rank r are met in proportion to r to the power -s.
 

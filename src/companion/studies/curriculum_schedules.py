@@ -73,7 +73,16 @@ def scheduled(name: str, spec: CurriculumSpec, replay: float = 0.1) -> Curriculu
     return spec.changed(schedule=fields)
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, spec, **_: (
+        spec.steps
+        * (
+            2e7
+            + len(conditions) * spec.batch * 4 * spec.layers * spec.width * (4 * spec.width + 2 * spec.hidden)
+        )
+    ),
+)
 def yoked_runs(conditions: Sequence[Condition], spec: CurriculumSpec, seed: int) -> xr.Dataset:
     """Train one stack on recorded mixtures: ``replicate``, and ``weights`` that hold from the steps ``seen`` on."""
     realised = np.array([condition["weights"] for condition in conditions]).swapaxes(0, 1)
@@ -103,7 +112,37 @@ def yoked(spec: CurriculumSpec, runs: xr.Dataset, replicates: int, seed: int, bl
     return bare.rename(condition="replicate")
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda schedules, consolidations, spec, replicates, seed, *, block, replay, **_: (
+        [
+            _runs(scheduled(name, spec, replay), replicates, seed, block, name)
+            for name in schedules
+            if name != YOKED
+        ],
+        # Whose gates are lent is known once they have run: the number and size of the runs is the same.
+        YOKED in schedules
+        and sweep(
+            yoked_runs,
+            [
+                {"replicate": replicate, "seen": [0], "weights": [[1.0] * len(spec.tasks.operations)]}
+                for replicate in range(replicates)
+            ],
+            block=block,
+            spec=spec,
+            seed=seed,
+        ),
+        [
+            _runs(scheduled(CONSOLIDATED, spec).changed(consolidation=each), replicates, seed, block, "")
+            for each in consolidations
+        ],
+        [
+            _first_stage_runs(scheduled(name, spec, replay), replicates, seed, block)
+            for name in dict.fromkeys([*schedules, *[CONSOLIDATED][: len(consolidations)]])
+            if name != YOKED and scheduled(name, spec, replay).schedule.kind == "blocked"
+        ],
+    ),
+)
 def schedule_comparison(
     schedules: Sequence[str],
     consolidations: Sequence[float],
@@ -185,6 +224,12 @@ def _runs(spec: CurriculumSpec, replicates: int, seed: int, block: int, name: st
 
 def _first_stage(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> Floats:
     """Test accuracy (replicate,) of the first operation at the end of a training that ends with its stage."""
+    runs = _first_stage_runs(spec, replicates, seed, block)
+    even = _regular(runs, spec.changed(steps=int(runs.step[-1]), schedule={}))
+    return _settled(even.test_accuracy.values)[:, -1, spec.schedule.order[0]]
+
+
+def _first_stage_runs(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> xr.Dataset:
     first, count = spec.schedule.order[0], len(spec.tasks.operations)
     weights = tuple(float(place == first) for place in range(count))
     own = spec.changed(
@@ -192,8 +237,7 @@ def _first_stage(spec: CurriculumSpec, replicates: int, seed: int, block: int) -
         steps=(*spec.schedule.build(count).switches(spec.steps), spec.steps)[0],
         consolidation=0.0,
     )
-    runs = _regular(_runs(own, replicates, seed, block, f"{spec.tasks.operations[first]} for one stage"), own)
-    return _settled(runs.test_accuracy.values)[:, -1, first]
+    return _runs(own, replicates, seed, block, f"{spec.tasks.operations[first]} for one stage")
 
 
 def _regular(runs: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:

@@ -25,7 +25,21 @@ BASES: Final = ("additive", "multiplicative")
 _POWERS: Final = {"additive": additive_power, "multiplicative": multiplicative_power}
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda partners, spec, replicates, **_: len(partners) * replicates * spec.checkpoints,
+    calls=lambda partners, spec, replicates, seed, *, block, target, fraction, partner_fraction: [
+        companies(
+            beside(spec, partner, target, fraction, partner_fraction),
+            partner,
+            replicates,
+            seed,
+            block,
+            target,
+        )
+        for partner in partners
+    ],
+)
 def operation_sharing(
     partners: Sequence[str],
     spec: CurriculumSpec,

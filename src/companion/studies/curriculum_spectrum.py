@@ -48,7 +48,13 @@ _DIGITS: Final = 4  # of what is drawn
 _SPECTRA: Final = {"additive": "additive_power", "multiplicative": "multiplicative_power"}
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda spec, operations, replicates, seed, *, block, few_rows, **_: [
+        trained(own, replicates, seed, block=block)
+        for own in spectrum_settings(spec, operations, few_rows).values()
+    ],
+)
 def spectral_progress(
     spec: CurriculumSpec,
     operations: Sequence[str],

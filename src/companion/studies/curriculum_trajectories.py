@@ -66,7 +66,18 @@ def weight_parts(spec: CurriculumSpec) -> dict[str, NDArray[np.bool_]]:
     return {name: kind == place if place else kind > 0 for place, name in enumerate(PARTS)}
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda schedules, spec, seed, *, points, replay, **_: [
+        trained(
+            scheduled(name, spec, replay).changed(linear_checkpoints=points, every=spec.steps, logarithmic=2),
+            1,
+            seed,
+            block=1,
+        )
+        for name in schedules
+    ],
+)
 def schedule_trajectories(
     schedules: Sequence[str],
     spec: CurriculumSpec,

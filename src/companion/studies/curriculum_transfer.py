@@ -36,7 +36,17 @@ _RUN_LABELS: Final = {
 }
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda operations, spec, source_steps, target_steps, replicates, seed, *, block, **given: [
+        _training(own, replicates, seed, block)
+        for stages in [(source_steps, target_steps, (given["source_fraction"], given["target_fraction"]))]
+        for own in (
+            *(alone_spec(spec, target, *stages) for target in operations),
+            *(pair_spec(spec, *pair, *stages) for pair in itertools.permutations(operations, 2)),
+        )
+    ],
+)
 def transfer_matrix(
     operations: Sequence[str],
     spec: CurriculumSpec,

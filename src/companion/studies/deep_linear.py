@@ -43,7 +43,7 @@ def end_concentration(first: Floats, second: Floats, target: Floats) -> Floats:
     return mode_concentration(mode_contributions(*ends, target)).reshape(first.shape[:-2])
 
 
-@stored
+@stored(work=lambda samples, **_: samples)
 def imbalance_map(samples: int, largest: float, bins: int, parts: int, seed: int) -> xr.Dataset:
     """S_use of two neurons whose readouts start at zero, over imbalances drawn from [0, ``largest``]².
 
@@ -71,7 +71,7 @@ def imbalance_map(samples: int, largest: float, bins: int, parts: int, seed: int
     )
 
 
-@stored
+@stored(work=lambda ratios, draws, **_: len(ratios) * draws)
 def ratio_law(ratios: Sequence[float], draws: int, seed: int, *, largest: float = 100.0) -> xr.Dataset:
     """S_use of two neurons against the ratio of their imbalances: exact law, integrated flows, and where it breaks.
 
@@ -107,7 +107,11 @@ def ratio_law(ratios: Sequence[float], draws: int, seed: int, *, largest: float 
     )
 
 
-@stored
+@stored(
+    work=lambda log_ratios, neurons, scales, samples, parts, **_: (
+        len(log_ratios) * sum(neurons) * len(scales) * samples * parts
+    ),
+)
 def common_ratio(
     log_ratios: Sequence[float],
     neurons: Sequence[int],
@@ -144,7 +148,7 @@ def common_ratio(
     )
 
 
-@stored
+@stored(work=lambda ratios, draws, **_: len(ratios) * draws)
 def imbalance_regimes(
     ratios: Sequence[float],
     geometric_mean: float,
@@ -179,7 +183,9 @@ def imbalance_regimes(
     )
 
 
-@stored
+@stored(
+    work=lambda log_ratios, scales, draws, samples, **_: len(log_ratios) * len(scales) * draws + 40 * samples,
+)
 def several_modes(
     log_ratios: Sequence[float], scales: Sequence[float], draws: int, seed: int, *, samples: int = 4000
 ) -> xr.Dataset:
@@ -216,7 +222,7 @@ def several_modes(
     )
 
 
-@stored
+@stored(calls="body")
 def linear_imbalance(
     samples: int,
     largest: float,

@@ -48,7 +48,16 @@ def start_readouts(scheme: str, students: int, norm: float) -> tuple[np.ndarray,
     return (norm * np.eye(students)[0] if scheme == "specialised" else even), even
 
 
-@stored
+@stored(
+    work=lambda conditions, similarities, consolidations, dimension, steps, batch, **_: (
+        sum(each["students"] for each in conditions)
+        * len(similarities)
+        * len(consolidations)
+        * steps
+        * batch
+        * dimension
+    ),
+)
 def digit_runs(
     conditions: Sequence[Mapping[str, Any]],
     similarities: Sequence[float],
@@ -117,7 +126,41 @@ def digit_runs(
     )
 
 
-@stored
+@stored(
+    calls=lambda students, similarities, consolidations, draws, seed, course_similarity, weight_scale, **common: (
+        common.pop("shown"),
+        sweep(
+            digit_runs,
+            [
+                {"students": K, "protection": protection, "draw": draw}
+                for draw in range(draws)
+                for K in students
+                for protection in PROTECTIONS
+            ],
+            block=len(students) * len(PROTECTIONS),
+            similarities=list(similarities),
+            consolidations=list(consolidations),
+            weight_scale=weight_scale,
+            seed=seed,
+            **common,
+        ),
+        digit_runs(
+            [
+                {"students": K, "protection": "shared", "draw": draw}
+                for draw in range(draws)
+                for K in students
+            ],
+            list(similarities),
+            [0.0],
+            weight_scale=TIED_SCALE,
+            seed=seed,
+            **common,
+        ),
+        _course(
+            min(students), draws, course_similarity, common | {"seed": seed, "weight_scale": weight_scale}
+        ),
+    ),
+)
 def two_task_digits(
     students: Sequence[int],
     similarities: Sequence[float],

@@ -71,7 +71,7 @@ def neighbour_search(
     )
 
 
-@stored
+@stored(work=lambda samples, train, **_: len(samples) * len(train) * train.shape[1])
 def evaluation(
     found: xr.Dataset,
     samples: NDArray,

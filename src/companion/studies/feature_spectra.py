@@ -37,7 +37,13 @@ CASES = {
 }
 
 
-@stored
+@stored(
+    work=lambda conditions, dimension, **_: sum(
+        (each["setting"].feature_ratio * dimension) ** 3
+        + 2 * each["setting"].sample_ratio * each["setting"].feature_ratio ** 2 * dimension**3
+        for each in conditions
+    ),
+)
 def eigenvalue_block(conditions: Sequence[Condition], dimension: int, seed: int) -> xr.Dataset:
     """Eigenvalues (condition, kind, rank) of U, exact and Gaussian equivalent, and the share of class 1 in each mode.
 
@@ -68,7 +74,10 @@ def eigenvalue_block(conditions: Sequence[Condition], dimension: int, seed: int)
     )
 
 
-@stored
+@stored(
+    calls="body",
+    work=lambda draws, places, **_: draws * places,
+)
 def spectra(dimension: int, draws: int, seed: int, *, places: int = 180, bins: int = 44) -> xr.Dataset:
     """Spectra of the four `CASES`: density per decade of e, λρ(λ), by theory and as histograms.
 
@@ -80,7 +89,21 @@ def spectra(dimension: int, draws: int, seed: int, *, places: int = 180, bins: i
     return _compared(CASES, dimension, draws, seed, places, bins).drop_vars("class_histogram")
 
 
-@stored
+@stored(
+    calls=lambda dimension, draws, seed, **_: [
+        sweep(
+            eigenvalue_block,
+            [{"setting": each, "draw": draw} for each in settings for draw in range(draws)],
+            block=1,
+            dimension=size,
+            seed=seed,
+        )
+        for settings, size in (
+            ([CASES["B"], CASES["C"]], dimension),
+            ([SETTINGS["R1"]], max(dimension // 2, 10)),
+        )
+    ],
+)
 def class_spectra(dimension: int, draws: int, seed: int, *, places: int = 180, bins: int = 44) -> xr.Dataset:
     """Class-resolved spectra λρ_c(λ) of cases B and C, and of run R1 at half the dimension (see `spectra`).
 

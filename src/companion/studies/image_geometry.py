@@ -29,7 +29,7 @@ PURPOSES = {
 _RANKS = 48
 
 
-@stored
+@stored(work=lambda side, **_: side**4)
 def class_geometry_table(data: Data, side: int) -> xr.Dataset:
     """Variances, spectra and centroids of all classes, a map of the centroids, and what sets each pair apart.
 

@@ -31,7 +31,16 @@ def start_places(steps: int, starts: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, steps / 1.5, starts)})
 
 
-@stored
+@stored(
+    work=lambda conditions, dimension, sample_ratio, feature_ratio, training_times, clones, starts, steps, **_: (
+        len(conditions)
+        * (
+            5e7
+            + steps * (feature_ratio * dimension) ** 2 * dimension * (feature_ratio + sample_ratio)
+            + (len(training_times) + 1) * clones * starts * steps * feature_ratio * dimension**2
+        )
+    ),
+)
 def learned_block(
     conditions: Sequence[Condition],
     minority_weight: float,
@@ -73,7 +82,7 @@ def learned_block(
     )
 
 
-@stored
+@stored(calls="body")
 def learned_speciation(
     minority_weight: float,
     dimension: int,

@@ -127,7 +127,23 @@ def twin_name(replicate: int, seed: int) -> RunName:
     return RunName(seed, ("mixture twin", replicate))
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, recipe, **_: (
+        len(conditions)
+        * (
+            3e8
+            + (3 * recipe.steps + bool(recipe.samples) * recipe.checkpoints * recipe.sampler_steps) * 2e6
+            + (
+                3 * recipe.steps * recipe.batch_size
+                + recipe.checkpoints * recipe.samples * recipe.sampler_steps
+            )
+            * recipe.width
+            * (recipe.dimension + recipe.blocks * recipe.width)
+        )
+    ),
+    disk=lambda conditions, recipe, **_: len(conditions) * recipe.checkpoints * (recipe.samples + 10),
+)
 def mixture_runs(conditions: Sequence[Condition], recipe: TwinRecipe, seed: int) -> xr.Dataset:
     """Train one stack of score models on mixtures, one for each condition (`ImageSetting` and ``replicate``).
 

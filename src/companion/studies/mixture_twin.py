@@ -37,7 +37,27 @@ _SEEN = ("memorised", "memorised_low", "memorised_high", "class_share")
 _FINE = 21
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda pair, category, points, gains, recipe, contrast_steps, replicates, seed, *, block, **given: [
+        twins(settings, own.changed(prediction=kind), replicates, seed, block=block)
+        for settings, own in (
+            ([pair_setting(pair, (points // 2, points // 2))], recipe),
+            (
+                [
+                    *(_dial(category, points // 2, float(gain)) for gain in gains),
+                    *(
+                        pair_setting(pair, (few, points - few), centring=centring)
+                        for centring in given["centrings"]
+                        for few in given["minorities"]
+                    ),
+                ],
+                recipe.changed(steps=contrast_steps, samples=0),
+            ),
+        )
+        for kind in PREDICTIONS
+    ],
+)
 def mixture_twin(
     pair: Sequence[str],
     category: str,

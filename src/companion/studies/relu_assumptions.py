@@ -41,7 +41,9 @@ _ACTIVATIONS: dict[str, Activation] = {"leaky ReLU": "leaky_relu", "erf": "erf"}
 _SMALLEST = 4  # the families begin here
 
 
-@stored
+@stored(
+    work=lambda conditions, runs, **_: runs * sum(each["students"] ** 3 + 200 for each in conditions),
+)
 def assumption_batch(
     conditions: Sequence[Condition], runs: int, seed: int, tolerance: float, maximum_steps: int
 ) -> xr.Dataset:
@@ -80,7 +82,7 @@ def assumption_batch(
     )
 
 
-@stored
+@stored(calls="body")
 def assumption_audit(
     students: Sequence[int],
     initialisations: int,

@@ -28,7 +28,7 @@ from companion.training.relu_chain import run_chain
 _SETTLED, _RECORDED, _RECORDS = 10.0, 30.0, 40
 
 
-@stored
+@stored(work=lambda students, **_: sum(K**4 for K in students))
 def linearisation(students: Sequence[int], families: Sequence[str], learning_rate: float) -> xr.Dataset:
     """Eigenvalues of the noise-free flow's Jacobian at critical points, and their prediction, over η.
 
@@ -94,7 +94,11 @@ def _parts(W: NDArray[np.float64], V: NDArray[np.float64], predicted: NDArray[np
     return parts
 
 
-@stored
+@stored(
+    work=lambda students, learning_rates, dimension, runs, **_: (
+        sum(K**2 for K in students) * (sum(1 / rate for rate in learning_rates) * dimension * runs + 1e5)
+    ),
+)
 def attractors(
     students: Sequence[int], learning_rates: Sequence[float], dimension: int, runs: int, seed: int
 ) -> xr.Dataset:

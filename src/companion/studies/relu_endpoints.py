@@ -27,7 +27,12 @@ _JOIN: dict[str, Any] = {
 }
 
 
-@stored
+@stored(
+    calls=lambda students, initialisations, dimensions, seed: [
+        basin_census(size, size, starts, seed, dimension=dimension)
+        for size, starts, dimension in zip(students, initialisations, dimensions, strict=True)
+    ],
+)
 def loss_histogram(
     students: Sequence[int], initialisations: Sequence[int], dimensions: Sequence[int], seed: int
 ) -> xr.Dataset:
@@ -90,7 +95,20 @@ def loss_histogram(
     )
 
 
-@stored
+@stored(
+    calls=lambda students, initialisations, regime_students, regime_initialisations, teacher_correlation, seed: (
+        [
+            basin_census(size, size, initialisations, seed, **way)
+            for size, way in (
+                *((size, {}) for size in students),
+                (max(students), {"tolerance": 1e-5}),
+                (max(students), {"tolerance": 1e-5, "polished": False}),
+                (max(students), {"teacher_correlation": teacher_correlation}),
+            )
+        ],
+        basin_census(regime_students, regime_students, regime_initialisations, seed, children=False),
+    ),
+)
 def family_matches(
     students: Sequence[int],
     initialisations: int,

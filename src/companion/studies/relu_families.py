@@ -31,7 +31,7 @@ _WINDOWS = ("I(1)", "I(2)", "I(3)", "I(4)", "II(6)", "II(7)", "II(K)")
 _WIDER = ("S(1)", "S(2)", "X(3)", "X(4)", "X(5)")  # K = M + 1
 
 
-@stored
+@stored(work=lambda students, wider_students: students**3 + wider_students**3)
 def family_overlaps(students: int, wider_students: int) -> xr.Dataset:
     """Overlaps R (student, teacher) and Q (student, student) of representatives, in block form.
 
@@ -73,7 +73,7 @@ def family_overlaps(students: int, wider_students: int) -> xr.Dataset:
     )
 
 
-@stored
+@stored(work=lambda largest_spectrum, **_: largest_spectrum)
 def losses_against_width(largest_spectrum: int, largest_students: int) -> xr.Dataset:
     """Losses and stability of six families against K = M, at whole and at real widths.
 
@@ -115,7 +115,7 @@ def losses_against_width(largest_spectrum: int, largest_students: int) -> xr.Dat
     )
 
 
-@stored
+@stored(work=lambda largest_spectrum, **_: largest_spectrum + 15)
 def stability(largest_spectrum: int, largest_width: float) -> xr.Dataset:
     """Smallest eigenvalues of the Hessian in the teacher's span and across it, against width.
 

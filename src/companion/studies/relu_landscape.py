@@ -22,7 +22,11 @@ from companion.training.descent import descend, initial_weights
 from companion.training.relu_chain import initial_overlaps
 
 
-@stored
+@stored(
+    work=lambda conditions, students, teachers, **_: (
+        len(conditions) * students**2 * teachers**2 * (1 + (students > teachers))
+    ),
+)
 def basin_block(
     conditions: Sequence[Condition],
     students: int,
@@ -81,7 +85,10 @@ def basin_block(
     )
 
 
-@stored
+@stored(
+    calls="body",
+    work=lambda initialisations, **_: initialisations,
+)
 def basin_census(
     students: int,
     teachers: int,

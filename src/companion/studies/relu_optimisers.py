@@ -24,7 +24,13 @@ CONSTRAINED = ("normalised", "orthonormalised")
 STUDENTS = {"long_name": "students $K$"}
 
 
-@stored
+@stored(
+    work=lambda conditions, runs, maximum_steps, **_: (
+        runs
+        * sum(each["students"] * (each["students"] + each["teachers"]) for each in conditions)
+        * maximum_steps**0.5
+    ),
+)
 def optimiser_batch(
     conditions: Sequence[Condition],
     runs: int,
@@ -90,7 +96,7 @@ def batched_runs(
     )
 
 
-@stored
+@stored(calls="body")
 def optimiser_table(
     students: Sequence[int],
     teachers: int,

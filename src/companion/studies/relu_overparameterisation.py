@@ -31,7 +31,7 @@ _FACTOR_OF_TWO = 0.3  # in decades: with K = M the loss decays for no longer
 _SMALLEST_FAMILY, _SMALLEST_MINIMUM = 4, 6  # teachers from which I(1) exists, and is a minimum
 
 
-@stored
+@stored(work=lambda teachers, dimension, **_: 1 + (teachers * dimension) ** 3 / 1e8)
 def flatness(
     teachers: int,
     dimension: int,
@@ -191,7 +191,11 @@ def _valley(teachers: int) -> xr.Dataset:
     )
 
 
-@stored
+@stored(
+    work=lambda teachers, escape_teachers, repeats, steps, **_: (
+        repeats * steps * escape_teachers**2 + sum(size**4 for size in teachers) * 10 + 2e6
+    ),
+)
 def splitting(
     teachers: Sequence[int], escape_teachers: int, repeats: int, sigma: float, steps: int, seed: int
 ) -> xr.Dataset:

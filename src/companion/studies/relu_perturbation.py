@@ -26,7 +26,11 @@ _WORDS = {
 }
 
 
-@stored
+@stored(
+    work=lambda conditions, teachers, sigma, repeats, **_: (
+        len(conditions) * len(sigma) * repeats * teachers**3
+    ),
+)
 def perturbation_block(
     conditions: Sequence[Condition], teachers: int, sigma: Sequence[float], repeats: int, seed: int
 ) -> xr.Dataset:
@@ -46,7 +50,7 @@ def perturbation_block(
     )
 
 
-@stored
+@stored(calls="body")
 def perturbation_return(
     teachers: int,
     flipped: Sequence[int],

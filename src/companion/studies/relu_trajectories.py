@@ -27,7 +27,18 @@ _TO_REST, _AT_REST = 1000.0, 1e-6
 _JOIN: dict[str, Any] = {"data_vars": "all", "coords": "minimal", "compat": "equals", "join": "exact"}
 
 
-@stored
+@stored(
+    work=lambda students, teachers, durations, dimensions, longest_chain, runs, **_: (
+        sum(
+            K
+            * (K + M)
+            * duration
+            * (1e4 + runs * sum(d for d in dimensions if d * duration <= longest_chain))
+            for K, M, duration in zip(students, teachers, durations, strict=True)
+        )
+        + 2e8
+    ),
+)
 def trajectories(
     students: Sequence[int],
     teachers: Sequence[int],

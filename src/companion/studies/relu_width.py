@@ -19,7 +19,14 @@ from companion.theory.relu_landscape import known_families
 _NOT_SPURIOUS = {"global", "unconverged"}
 
 
-@stored
+@stored(
+    calls=lambda teachers, surplus, initialisations, seed, early_tolerance: [
+        basin_census(size + extra, size, initialisations, seed, **early)
+        for early in [dict.fromkeys(("tolerance", "spurious_tolerance"), early_tolerance)]
+        for size in teachers
+        for extra in surplus
+    ],
+)
 def endpoint_frequencies(
     teachers: Sequence[int],
     surplus: Sequence[int],
@@ -105,7 +112,12 @@ def _family_order(name: str) -> tuple[str, int, str]:
     return kind, int(digits or 0), name
 
 
-@stored
+@stored(
+    calls=lambda teachers, surplus, initialisations, seed: [
+        endpoint_frequencies([teachers], surplus, initialisations, seed, early_tolerance=early)
+        for early in (1e-5, None)
+    ],
+)
 def tolerance_comparison(
     teachers: int, surplus: Sequence[int], initialisations: int, seed: int
 ) -> xr.Dataset:
@@ -149,7 +161,11 @@ def tolerance_comparison(
     )
 
 
-@stored
+@stored(
+    calls=lambda sizes, initialisations, seed, **_: [
+        basin_census(K, M, initialisations, seed) for K, M in sizes
+    ],
+)
 def families_of_sizes(
     sizes: Sequence[Sequence[int]], largest_flipped: int, initialisations: int, seed: int
 ) -> xr.Dataset:
@@ -180,7 +196,7 @@ def families_of_sizes(
     )
 
 
-@stored
+@stored(work=lambda teachers, flipped: teachers**2 * len(flipped))
 def softness(teachers: int, flipped: Sequence[int]) -> xr.Dataset:
     """Smallest eigenvalues of I(p) at K = M and of X(p) at K = M + 1, and their ratios, by p.
 
@@ -218,7 +234,16 @@ def softness(teachers: int, flipped: Sequence[int]) -> xr.Dataset:
     )
 
 
-@stored
+@stored(
+    calls=lambda students, dimensions, scales, initialisations, seed: [
+        basin_census(size, size, initialisations, seed, dimension=dimension, scale=scale)
+        for size in students
+        for dimension, scale in (
+            *((each, 1.0) for each in sorted({size, *(d for d in dimensions if d > size)})),
+            *((size, scale) for scale in scales),
+        )
+    ],
+)
 def start_dependence(
     students: Sequence[int],
     dimensions: Sequence[int],

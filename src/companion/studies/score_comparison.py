@@ -28,7 +28,12 @@ def chosen(names: Sequence[str]) -> dict[str, ScoreSetting]:
     return {name: SETTINGS[name] for name in names}
 
 
-@stored
+@stored(
+    calls=lambda names, dimension, draws, seed, **_: (
+        simulated_curves(chosen(names), dimension, draws, seed),
+        theory_curves(chosen(names)),
+    ),
+)
 def compared_curves(
     names: Sequence[str], dimension: int, draws: int, seed: int, *, marks: int = 18
 ) -> xr.Dataset:
@@ -46,7 +51,12 @@ def compared_curves(
     return lines.assign(drawn).assign_attrs(dimension=dimension, root_seed=seed)
 
 
-@stored
+@stored(
+    calls=lambda names, dimension, draws, seed: (
+        simulated_curves(chosen(names), dimension, draws, seed),
+        theory_curves(chosen(names)),
+    ),
+)
 def compared_clocks(names: Sequence[str], dimension: int, draws: int, seed: int) -> xr.Dataset:
     """Clocks of the theory, and of trained models (``simulated_*``, dim ``draw``); inf where never reached.
 
@@ -61,7 +71,7 @@ def compared_clocks(names: Sequence[str], dimension: int, draws: int, seed: int)
     return theory[list(CLOCKS)].assign(drawn).assign_attrs(attrs)
 
 
-@stored
+@stored(calls="body")
 def support_exposure(dimension: int, draws: int, seed: int) -> xr.Dataset:
     """Clocks in the 2 x 2 design of examples and weights, by theory and simulation (see `compared_clocks`)."""
     found = compared_clocks(list(DESIGN), dimension, draws, seed)
@@ -72,7 +82,7 @@ def support_exposure(dimension: int, draws: int, seed: int) -> xr.Dataset:
     )
 
 
-@stored
+@stored(work=lambda names: len(names))
 def final_losses(names: Sequence[str]) -> xr.Dataset:
     """Losses at the end of training, T -> infinity, by theory: ``train`` and ``test`` (setting, label)."""
     settings = chosen(names)
@@ -93,7 +103,9 @@ def final_losses(names: Sequence[str]) -> xr.Dataset:
     )
 
 
-@stored
+@stored(
+    work=lambda conditions, dimension, feature_ratio, **_: len(conditions) * (feature_ratio * dimension) ** 3,
+)
 def band_block(
     conditions: Sequence[Condition], dimension: int, feature_ratio: float, diffusion_time: float, seed: int
 ) -> xr.Dataset:
@@ -130,7 +142,7 @@ def band_block(
     )
 
 
-@stored
+@stored(calls="body")
 def sample_size(
     sample_ratios: Sequence[float],
     dimension: int,

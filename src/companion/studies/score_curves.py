@@ -31,7 +31,16 @@ def time_grid(moments: int, first: float = 1e-3, last: float = 1e4) -> np.ndarra
     return np.geomspace(first, last, moments)
 
 
-@stored
+@stored(
+    work=lambda conditions, together, **_: (
+        together
+        * sum(
+            p**2 * (p + 800)
+            for p in (each["setting"].feature_ratio * each["dimension"] for each in conditions)
+        )
+    ),
+    disk=lambda conditions, together, moments, **_: len(conditions) * together * moments,
+)
 def draw_block(conditions: Sequence[Condition], together: int, moments: int, seed: int) -> xr.Dataset:
     """Losses of trained models: each condition (``setting``, ``dimension``, ``batch``) is ``together`` draws.
 
@@ -56,7 +65,10 @@ def _draws_together(dimension: int) -> int:
     return 5 if dimension <= 60 else 1
 
 
-@stored
+@stored(
+    calls="body",
+    work=lambda settings, draws, moments, **_: len(settings) * draws * moments,
+)
 def simulated_curves(
     settings: Mapping[str, ScoreSetting], dimension: int, draws: int, seed: int, *, moments: int = 281
 ) -> xr.Dataset:
@@ -94,7 +106,7 @@ def simulated_curves(
     return dataset.assign(clocks(dataset))
 
 
-@stored
+@stored(work=lambda conditions, **_: len(conditions))
 def theory_block(conditions: Sequence[Condition], moments: int, nodes: int) -> xr.Dataset:
     """Asymptotic losses, one row for each condition (``setting``), as in `draw_block`."""
     times = time_grid(moments)
@@ -108,7 +120,10 @@ def theory_block(conditions: Sequence[Condition], moments: int, nodes: int) -> x
     return _losses(np.stack(found), times, ("condition", "time", "label"))
 
 
-@stored
+@stored(
+    calls="body",
+    work=lambda settings, moments, **_: len(settings) * moments,
+)
 def theory_curves(settings: Mapping[str, ScoreSetting], *, moments: int = 281, nodes: int = 24) -> xr.Dataset:
     """Learning curves of each setting for d -> infinity, and their clocks.
 

@@ -17,7 +17,11 @@ from companion.training.score_descent import descend_score, largest_stable_step
 _SHARE_OF_STABLE = 0.25  # of the largest stable step, so that descent is close to its flow
 
 
-@stored
+@stored(
+    work=lambda conditions, setting, dimension, last_time, **_: (
+        len(conditions) * last_time * setting.feature_ratio**2 * setting.sample_ratio * dimension**3
+    ),
+)
 def descent_block(
     conditions: Sequence[Condition],
     setting: ScoreSetting,
@@ -65,7 +69,7 @@ def descent_block(
     )
 
 
-@stored
+@stored(calls="body")
 def learning_curves(
     name: str, dimension: int, draws: int, descents: int, last_time: float, seed: int, *, marks: int = 9
 ) -> xr.Dataset:

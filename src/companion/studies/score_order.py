@@ -32,7 +32,7 @@ def _compared(
     ).assign_attrs(dimension=dimension, root_seed=seed)
 
 
-@stored
+@stored(calls="body")
 def variance_order(
     ratios: Sequence[float], points: Sequence[float], dimension: int, draws: int, seed: int
 ) -> xr.Dataset:
@@ -59,7 +59,7 @@ def variance_order(
     )
 
 
-@stored
+@stored(calls="body")
 def geometry_order(
     norm_ratios: Sequence[float],
     norm_points: Sequence[float],
@@ -122,7 +122,10 @@ def phase_setting(axis: str, value: float, share: float) -> ScoreSetting:
     return two_classes(**change, share=share, time=0.5, sizes=(16, 16))
 
 
-@stored
+@stored(
+    calls="body",
+    work=lambda values, shares: values * len(shares),
+)
 def phase_diagram(values: int, shares: Sequence[float]) -> xr.Dataset:
     """log(T_low/T_high) of gen_passage(.5) over (share, value) for each of `AXES`, by theory.
 

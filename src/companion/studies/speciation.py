@@ -40,7 +40,11 @@ def by_role(values: np.ndarray) -> np.ndarray:
     return np.stack([values[..., :2].mean(axis=-1), values[..., 2]], axis=-1)
 
 
-@stored
+@stored(
+    work=lambda minority_weights, dimension, clones, draws, starts, steps, **_: (
+        len(minority_weights) * (draws * clones * starts * steps * 3 + 150 * 2**14) * (30 + dimension)
+    ),
+)
 def attribution_curves(
     minority_weights: Sequence[float],
     dimension: int,
@@ -96,7 +100,11 @@ def attribution_curves(
     )
 
 
-@stored
+@stored(
+    work=lambda minority_weights, dimension, samples, draws, **_: (
+        len(minority_weights) * draws * samples * 4 + 22 * 2**13
+    ),
+)
 def times_against_weight(
     minority_weights: Sequence[float],
     dimension: int,
@@ -177,7 +185,7 @@ def times_against_weight(
     )
 
 
-@stored
+@stored(work=lambda dimensions, samples, draws, **_: len(dimensions) * samples * draws)
 def growth_with_dimension(
     dimensions: Sequence[int], deviations: Sequence[float], samples: int, draws: int, seed: int
 ) -> xr.Dataset:
@@ -209,7 +217,7 @@ def growth_with_dimension(
     )
 
 
-@stored
+@stored(calls="body")
 def overview(
     curve_weights: Sequence[float],
     minority_weights: Sequence[float],

@@ -11,7 +11,20 @@ from companion.training.list_curricula import ListSpec, train_lists
 from companion.training.parity_curricula import ParitySpec, train_parity
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, spec, **_: (
+        spec.steps
+        * (
+            2e7  # of a step itself, whatever its rows
+            + len(conditions)
+            * (spec.batch + 0.7 * spec.test_rows / spec.every)
+            * spec.layers
+            * (4 * spec.width**2 + 2 * spec.width * (spec.hidden or 4 * spec.width))
+            * spec.bits
+        )
+    ),
+)
 def parity_runs(conditions: Sequence[Condition], spec: ParitySpec, seed: int) -> xr.Dataset:
     """Train one stack, a network for each condition: ``replicate``, and fields of its own (`train_parity`)."""
     replicates, own = _split(conditions)
@@ -20,7 +33,18 @@ def parity_runs(conditions: Sequence[Condition], spec: ParitySpec, seed: int) ->
     return found.drop_vars("replicate").rename(run="condition")
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, spec, **_: (
+        # Drawing expressions, operation by operation, costs as much as a network that is 36 wide.
+        spec.steps
+        * len(conditions)
+        * spec.batch
+        * (len(spec.operations) + 1)
+        * spec.lists(0).positions
+        * (3e4 + spec.layers * (4 * spec.width**2 + 2 * spec.width * (spec.hidden or 4 * spec.width)))
+    ),
+)
 def list_runs(conditions: Sequence[Condition], spec: ListSpec, seed: int) -> xr.Dataset:
     """Train one stack, a network for each condition: ``replicate``, and fields of its own (`train_lists`)."""
     replicates, own = _split(conditions)

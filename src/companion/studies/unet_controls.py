@@ -42,7 +42,12 @@ BINS = 40
 SOURCES = ("generated", "held out", "exact score")
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda count, recipe, sets, sampler_steps, samples, **_: (
+        sets * samples * (sum(sampler_steps) * count * 8 + 6000) * recipe.side**2
+    ),
+)
 def criterion_sets(
     pair: Sequence[str],
     count: int,
@@ -162,7 +167,17 @@ class _Set:
         return int((ratio < THRESHOLD).sum()), np.stack([counts.memorised, counts.classified])
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda pair, count, recipe, replicates, seed, *, block, centring, sampler_steps, samples, sets, **_: (
+        trained(
+            [pair_setting(pair, (count, count), centring=centring)], recipe, replicates, seed, block=block
+        ),
+        criterion_sets(
+            pair, count, recipe, sets, seed, sampler_steps=sampler_steps, samples=samples, centring=centring
+        ),
+    ),
+)
 def controls(
     pair: Sequence[str],
     count: int,

@@ -62,7 +62,10 @@ def order_settings(
     ]
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def variance_dial(
     category: str,
     gains: Sequence[float],
@@ -84,7 +87,10 @@ def variance_dial(
     return found.assign_coords(class_name=("label", ["dialled", "as it is"]))
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def centroid_dial(
     category: str,
     norm_ratios: Sequence[float],
@@ -135,7 +141,10 @@ def _dialled(
     )
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def raw_pairs(
     pairs: Sequence[Sequence[str]], count: int, recipe: Recipe, replicates: int, seed: int, *, block: int = 1
 ) -> xr.Dataset:
@@ -153,7 +162,10 @@ def raw_pairs(
     ).assign_attrs(root_seed=seed)
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def order_map(
     category: str,
     gains: Sequence[float],

@@ -39,7 +39,10 @@ def pair_setting(pair: Sequence[str], counts: Sequence[int], **fields: object) -
     )
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def natural_pairs(
     pairs: Sequence[Sequence[str]],
     count: int,
@@ -156,7 +159,10 @@ def own_distances(pair: ImagePair) -> np.ndarray:
     return found
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def sheet(
     pair: Sequence[str],
     count: int,
@@ -197,7 +203,10 @@ def size_settings(pair: Sequence[str], counts: Sequence[int]) -> list[ImageSetti
     return [pair_setting(pair, (count, count)) for count in counts]
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def sample_sizes(
     pair: Sequence[str], counts: Sequence[int], recipe: Recipe, replicates: int, seed: int, *, block: int = 1
 ) -> xr.Dataset:
@@ -241,7 +250,10 @@ def imbalance_settings(
     ]
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def imbalance(
     pair: Sequence[str],
     total: int,

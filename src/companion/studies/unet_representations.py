@@ -26,7 +26,10 @@ CLASSES = 2
 _MOST_FOLDS = 5
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def representations(
     pairs: Sequence[Sequence[str]],
     count: int,

@@ -30,7 +30,30 @@ FEATURE_LEVEL = 136
 FEATURE_SPACE = 20
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, recipe, **_: (
+        len(conditions) * 3e8  # of a run, whatever its steps
+        + len(conditions)
+        * (
+            3 * recipe.steps * recipe.batch_size
+            + recipe.samples * (recipe.checkpoints * recipe.sampler_steps + recipe.check_steps)
+            + 14 * recipe.checkpoints * recipe.loss_rows
+        )
+        * recipe.base**2
+        * recipe.blocks
+        * sum(m**2 / 4**level for level, m in enumerate(recipe.multipliers))
+        * (recipe.side / recipe.patch) ** 2
+    ),
+    disk=lambda conditions, recipe, **_: (
+        len(conditions)
+        * (
+            recipe.checkpoints
+            * (8 * recipe.samples + recipe.shown * recipe.side**2 + recipe.feature_rows * recipe.base * 2)
+            + 9 * recipe.base**2 * recipe.blocks * sum(m**2 for m in recipe.multipliers) * 4
+        )
+    ),
+)
 def score_runs(conditions: Sequence[Condition], recipe: Recipe, seed: int) -> xr.Dataset:
     """Train one stack of score models, one for each condition (`ImageSetting` and ``replicate``).
 

@@ -35,7 +35,23 @@ LEAST_FALL = 0.1
 _REDRAWN = 400
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda conditions, recipe, seed, **_: score_runs(conditions=conditions, recipe=recipe, seed=seed),
+    work=lambda conditions, recipe, levels, rows, **_: (
+        len(conditions)
+        * (
+            2e8
+            + rows
+            * len(levels)
+            * recipe.sampler_steps
+            * recipe.base**2
+            * recipe.blocks
+            * sum(m**2 / 4**level for level, m in enumerate(recipe.multipliers))
+            * (recipe.side / recipe.patch) ** 2
+        )
+    ),
+)
 def returns(
     conditions: Sequence[Condition], recipe: Recipe, seed: int, levels: Sequence[int], rows: int
 ) -> xr.Dataset:
@@ -62,7 +78,24 @@ def returns(
     )
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda pair, total, minorities, recipe, replicates, seed, *, levels, rows, block, centring: [
+        (
+            trained(settings, recipe, replicates, seed, block=block),
+            sweep(
+                returns,
+                [each.condition(replicate) for each in settings for replicate in range(replicates)],
+                block=block,
+                recipe=recipe,
+                seed=seed,
+                levels=list(levels),
+                rows=rows,
+            ),
+        )
+        for settings in [[pair_setting(pair, (few, total - few), centring=centring) for few in minorities]]
+    ],
+)
 def speciation(
     pair: Sequence[str],
     total: int,

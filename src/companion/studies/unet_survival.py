@@ -31,7 +31,10 @@ PREDICTORS = ("label", "centroid_distance", "neighbour_distance", "density_dista
 CLASSES = 2
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def copy_survival(
     pairs: Sequence[Sequence[str]],
     count: int,

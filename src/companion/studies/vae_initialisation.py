@@ -36,7 +36,23 @@ _MEASURES = {
 }
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, recipe, **_: (
+        len(conditions)
+        * (
+            recipe.steps
+            * recipe.batch_size
+            * sum(
+                a * b
+                for a, b in zip(
+                    (recipe.side**2, *recipe.widths), (*recipe.widths, 2 * recipe.latents), strict=True
+                )
+            )
+            + len(recipe.importance_steps) * recipe.evaluated * recipe.trees * 1e3
+        )
+    ),
+)
 def vae_runs(conditions: Sequence[Condition], recipe: VAERecipe, seed: int) -> xr.Dataset:
     """Train one stack of β-VAEs, one for each condition (``replicate`` and ``imbalance``).
 
@@ -92,7 +108,23 @@ def _traversal(snapshot: Snapshot) -> Record:
     return {"traversal": (("latent", "value", "pixel"), shown.cpu().numpy())}
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls=lambda imbalances, recipes, replicates, seed: [
+        sweep(
+            vae_runs,
+            [
+                {"replicate": replicate, "imbalance": float(value)}
+                for replicate in range(replicates)
+                for value in checked_imbalances(imbalances, replicates)
+            ],
+            block=len(imbalances),
+            recipe=recipe,
+            seed=seed,
+        )
+        for recipe in recipes
+    ],
+)
 def initialisation(
     imbalances: Sequence[float], recipes: Sequence[VAERecipe], replicates: int, seed: int
 ) -> xr.Dataset:

@@ -18,7 +18,20 @@ from companion.training.vae_recipe import VAERun
 FIRST, SECOND = "square", "ellipse"
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    work=lambda conditions, recipe, second_steps, **_: (
+        len(conditions)
+        * (recipe.steps + second_steps)
+        * recipe.batch_size
+        * sum(
+            a * b
+            for a, b in zip(
+                (recipe.side**2, *recipe.widths), (*recipe.widths, 2 * recipe.latents), strict=True
+            )
+        )
+    ),
+)
 def two_phase_runs(
     conditions: Sequence[Condition], recipe: VAERecipe, second_steps: int, seed: int
 ) -> xr.Dataset:
@@ -43,7 +56,10 @@ def two_phase_runs(
         return train_vaes(spec, runs, sets, folder=folder, label=label).rename(run="condition")
 
 
-@stored(device=True)
+@stored(
+    device=True,
+    calls="body",
+)
 def second_phase(
     imbalances: Sequence[float], recipe: VAERecipe, second_steps: int, replicates: int, seed: int
 ) -> xr.Dataset:

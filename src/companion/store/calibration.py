@@ -1,0 +1,260 @@
+"""What stored results have cost: seconds for a unit of work of each function, on each kind of device."""
+
+import importlib
+import inspect
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from companion.store.arguments import NotRebuildable, decode
+from companion.store.artefacts import RESULT, Address, DamagedResult, is_whole, read_manifest
+from companion.store.foresight import Foresight
+
+#: What a rate may be wrong by where fewer than `FEW` results tell it.
+UNKNOWN_FACTOR, FEW = 2.0, 3
+#: And at least: machines, loads and sizes differ.
+LEAST_FACTOR = 1.2
+#: Share of all measured work that the latest code must hold to be taken alone, and one's own before tracked rates.
+ENOUGH = 0.25
+#: Results of one function that are read at most, evenly among its keys.
+MOST_READ = 400
+
+#: Bytes of the smallest result and its manifest, whatever it holds.
+FILE_BYTES = 20_000
+_FAR = 3.0  # spreads
+_NORMAL = 1.4826  # standard deviations in the median distance from the median
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one result has cost: ``seconds`` of one core (cpu) or of the device (cuda), its inner results apart."""
+
+    function: str
+    key: str
+    device: str
+    work: float
+    seconds: float
+    disk: float
+    bytes: int
+    memory_kib: float
+    code: str = ""
+    made: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a unit costs: seconds of work, bytes of disk; ``factor`` is what either side of ``seconds`` is likely.
+
+    Told by so many ``results`` of so much ``work`` together, of which the largest had ``largest`` units.
+    """
+
+    seconds: float
+    factor: float
+    bytes: float
+    memory_kib: float
+    results: int
+    work: float
+    largest: float
+    source: str = "this store"
+
+
+def functions_of(root: Path) -> list[str]:
+    """Names of the functions that have results in a store."""
+    return sorted(path.name for path in root.glob("*.*") if path.is_dir())
+
+
+def samples(
+    roots: Iterable[Path], functions: Collection[str] | None = None, *, most: int = MOST_READ
+) -> Iterator[Sample]:
+    """Costs of the results in ``roots``, of ``functions`` or of all.
+
+    Work is counted anew from the arguments that a manifest keeps, so that declaring it otherwise needs no new
+    results. What cannot be counted, because its code or an argument is not there any more, is left out.
+    """
+    seen: set[str] = set()
+    for root in roots:
+        for function in functions_of(root) if functions is None else sorted(functions):
+            folders = [path for path in sorted((root / function).glob("[!.]*")) if is_whole(path)]
+            for folder in folders[:: max(1, -(-len(folders) // most))]:
+                if folder.name not in seen:
+                    seen.add(folder.name)
+                    found = _sample(folder, root)
+                    if found is not None:
+                        yield found
+
+
+def _sample(folder: Path, root: Path) -> Sample | None:
+    try:
+        manifest = read_manifest(folder)
+        cost, units = manifest["cost"], _units(manifest)
+    except (DamagedResult, KeyError):
+        return None
+    if units is None or units[0] <= 0:
+        return None
+    # A function that does not choose its device computes on the CPU, whatever the session had.
+    device = manifest.get("device", "cpu")
+    seconds = own_seconds(manifest, lambda address: _inner(address, root))
+    size = (folder / RESULT).stat().st_size
+    return Sample(
+        manifest["function"],
+        manifest["key"],
+        device,
+        units[0],
+        seconds[1 if device == "cuda" else 0],
+        units[1],
+        size,
+        cost["peak_memory_kib"],
+        manifest["fingerprint"],
+        manifest["made"]["time"],
+    )
+
+
+def _inner(address: Address, root: Path) -> Mapping[str, Any] | None:
+    """The manifest of a result that another one used, in the same store or in those of the session."""
+    folder = address.in_store(root)
+    found = folder if is_whole(folder) else address.find()
+    try:
+        return read_manifest(found) if found else None
+    except DamagedResult:
+        return None
+
+
+def own_seconds(
+    manifest: Mapping[str, Any], read: Callable[[Address], Mapping[str, Any] | None]
+) -> tuple[float, float]:
+    """CPU and wall seconds of a result without those of the results that it used.
+
+    Newer manifests tell them. Of older ones, what was computed inside is taken off where it ran in the same
+    process: one after the other, and in less time than the whole.
+    """
+    cost = manifest["cost"]
+    if "own_cpu_seconds" in cost:
+        return max(cost["own_cpu_seconds"], 0.0), max(cost["own_wall_seconds"], 0.0)
+    cpu, wall = cost["cpu_seconds"], cost["wall_seconds"]
+    end = manifest["made"]["time"]
+    inside = []
+    for key, function in manifest["used"].items():
+        inner = read(Address(function, key))
+        if inner is not None and end - wall <= inner["made"]["time"] <= end:
+            inside.append(inner)
+    inside.sort(key=lambda inner: inner["made"]["time"])
+    ends = [inner["made"]["time"] for inner in inside]
+    walls = [inner["cost"]["wall_seconds"] for inner in inside]
+    overlap = any(
+        later - length < earlier - 0.1 * length
+        for earlier, later, length in zip(ends, ends[1:], walls[1:], strict=False)
+    )
+    cpus = sum(inner["cost"]["cpu_seconds"] for inner in inside)
+    if inside and not overlap and cpus <= 1.02 * cpu and sum(walls) <= 1.02 * wall:
+        return max(cpu - cpus, 0.0), max(wall - sum(walls), 0.0)
+    return cpu, wall
+
+
+def _units(manifest: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Work and disk units of the call that a manifest describes; None where they cannot be counted."""
+    try:
+        entry = manifest["entry"]
+        function = getattr(importlib.import_module(entry["module"]), entry["name"])
+        foresight: Foresight = function.foresight
+        given = {name: decode(form) for name, form in manifest["arguments"].items()}
+        bound = inspect.signature(function.function).bind(**given)
+        bound.apply_defaults()
+        return foresight.work_of(bound.arguments), foresight.disk_of(bound.arguments)
+    except NotRebuildable:
+        work = manifest["cost"].get("work")
+        return None if work is None else (float(work), 1.0)
+    except Exception:  # code of another time: its modules, names and arguments may be any
+        return None
+
+
+def rates(found: Iterable[Sample], *, without: Collection[str] = ()) -> dict[tuple[str, str], Rate]:
+    """Rates by function and device, of all samples but those whose keys are in ``without``.
+
+    A rate is all seconds over all work, since costs are sums, and each result counts by its work: small ones
+    measure mostly imports and compilation. Results that are far from the others are moved to the edge of their
+    spread, which is the rate's factor. Results of the latest code are taken, and of earlier code only as long as
+    those hold less than `ENOUGH` of all work that was measured.
+    """
+    grouped: dict[tuple[str, str], list[Sample]] = {}
+    for sample in found:
+        if sample.key not in without:
+            grouped.setdefault((sample.function, sample.device), []).append(sample)
+    return {key: _rate(_latest(members)) for key, members in grouped.items()}
+
+
+def _latest(members: list[Sample]) -> list[Sample]:
+    """Samples of the latest versions of the code that hold enough of all work."""
+    versions: dict[str, list[Sample]] = {}
+    for sample in sorted(members, key=lambda sample: -sample.made):
+        versions.setdefault(sample.code, []).append(sample)
+    total, kept = sum(sample.work for sample in members), []
+    for version in versions.values():
+        kept += version
+        if sum(sample.work for sample in kept) >= ENOUGH * total:
+            break
+    return kept
+
+
+def _rate(members: list[Sample]) -> Rate:
+    seconds = np.array([max(sample.seconds, 1e-3) for sample in members])
+    work = np.array([sample.work for sample in members])
+    logarithms = np.log(seconds / work)
+    middle = _median(logarithms, work)
+    spread = max(_NORMAL * _median(np.abs(logarithms - middle), work), math.log(LEAST_FACTOR))
+    usual = np.clip(logarithms, middle - _FAR * spread, middle + _FAR * spread)
+    sizes = sum(max(sample.bytes - FILE_BYTES, 0) for sample in members)
+    return Rate(
+        seconds=float((np.exp(usual) * work).sum() / work.sum()),
+        factor=max(math.exp(spread), UNKNOWN_FACTOR if len(members) < FEW else 1.0),
+        bytes=sizes / max(sum(sample.disk for sample in members), 1e-9),
+        memory_kib=float(max(sample.memory_kib for sample in members)),
+        results=len(members),
+        work=float(work.sum()),
+        largest=float(work.max()),
+    )
+
+
+def _median(values: np.ndarray, weights: np.ndarray) -> float:
+    """The weighted median of ``values`` (n,): half of the weight lies on either side."""
+    order = np.argsort(values, kind="stable")
+    passed = np.cumsum(weights[order]) - weights[order] / 2
+    return float(np.interp(weights.sum() / 2, passed, values[order]))
+
+
+def as_json(found: Mapping[tuple[str, str], Rate]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Rates as JSON takes them: function, device, numbers with three digits."""
+    form: dict[str, dict[str, dict[str, Any]]] = {}
+    for (function, device), rate in sorted(found.items()):
+        numbers = {
+            name: float(f"{value:.3g}") if isinstance(value, float) else value
+            for name, value in asdict(rate).items()
+            if name != "source"
+        }
+        form.setdefault(function, {})[device] = numbers
+    return form
+
+
+def from_json(
+    form: Mapping[str, Mapping[str, Mapping[str, Any]]], source: str
+) -> dict[tuple[str, str], Rate]:
+    """What `as_json` wrote; ``source`` says where it came from."""
+    return {
+        (function, device): Rate(**numbers, source=source)
+        for function, devices in form.items()
+        for device, numbers in devices.items()
+    }
+
+
+def preferred(
+    own: Mapping[tuple[str, str], Rate], tracked: Mapping[tuple[str, str], Rate]
+) -> dict[tuple[str, str], Rate]:
+    """One's ``own`` rates before ``tracked`` ones, unless those tell of much less work: after a smoke run."""
+    chosen = dict(tracked)
+    for key, rate in own.items():
+        if key not in tracked or rate.work >= ENOUGH * tracked[key].work:
+            chosen[key] = rate
+    return chosen

@@ -1,0 +1,39 @@
+"""Every notebook can be rehearsed at every profile: what it would compute is found, and all parameters are allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from companion.run.choose import Wishes, choose
+from companion.run.rehearsal import rehearse
+from companion.session import current
+from companion.settings.notebook import list_notebooks
+from companion.store.foresight import Call
+
+ROOT = Path(__file__).parents[2]
+NAMES = [path.stem for path in list_notebooks(ROOT / "notebooks") if path.stem != "tour"]
+#: Tens of thousands of blocks: their keys alone take longer than a test may.
+LARGE = {("p1_relu_width", "paper"), ("p1_relu_landscape", "paper")}
+
+
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "night", "paper"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_is_foreseen(name: str, profile: str, tmp_path, monkeypatch):
+    if (name, profile) in LARGE:
+        pytest.skip("large")
+    monkeypatch.setenv("COMPANION_ROOT", str(ROOT))
+    monkeypatch.setenv("COMPANION_STORE", str(tmp_path))
+    monkeypatch.setenv("COMPANION_NOTEBOOK", "")
+    monkeypatch.setattr(current, "_current", None)
+    (request,) = choose(Wishes([name], profile)).requests
+    found = rehearse(request.notebook.cells, request.parameters.values)
+    problems = [
+        f"{call.function}: {call.problem}" for each in found.calls for call in _all(each) if call.problem
+    ]
+    assert found.problems + problems == []
+    assert found.calls
+    assert not list(tmp_path.iterdir())
+
+
+def _all(call: Call) -> list[Call]:
+    return [call, *(each for inner in call.inner for each in _all(inner))]
