@@ -129,9 +129,9 @@ ordered = curriculum_schedules.schedule_comparison(*compared, block=block, drawn
 save("e4_f5_schedules", schedule_figures.schedules, ordered)
 
 # %% [markdown]
-# At $p=31$ and these lengths of stages, one operation after the other leaves only the last, and all that mixes them to
-# the end keeps both. A penalty of $\gamma=.1$ on leaving the first weights does not save the first operation, it helps
-# the second. The gate looks at training rows, hence opens on memorisation.
+# At $p=31$ and these lengths of stages, after one operation at a time at most the last is left; mixing to the end keeps
+# the most of both. A penalty of $\gamma=.1$ on leaving the first weights does not save the first operation, it helps
+# the second. The gate opens when held rows of addition are answered, and addition is forgotten all the same.
 #
 # ## Where do schedules go in weight space?
 #
@@ -189,7 +189,7 @@ sizes = curriculum_lists.list_sizes(lists, list_companies, list_widths, list_rep
 save("e4_f13_list_operations", list_figures.list_sizes, sizes)
 
 # %% [markdown]
-# At depth 1 there is a size below which lists are not added, and company does not lower it: three seeds, no refutation.
+# At depth 1 few of the smallest networks add, and company does not help them: three seeds, no refutation.
 #
 # ## Many tasks of one kind
 #
