@@ -120,8 +120,7 @@ record(imbalance_claims.exposure(rarely), imbalance_claims.EXPOSURE)
 record(judged, imbalance_claims.COMPETITION)
 
 # %% [markdown]
-# Subtraction is delayed as its share falls. Addition beside it helps where subtraction is starved and costs time where
-# it is not. Multiplication blocks addition at equal exposure: both stay on the plateau of those who only know that
+# Subtraction is delayed as its share falls. Addition beside it helps, most where subtraction is starved. Multiplication blocks addition at equal exposure: both stay on the plateau of those who only know that
 # operands may be exchanged. On a laptop, four seeds of that pair leave its part of the claim undecided: four more
 # take nearly two minutes of processor time, and the night has them.
 #
@@ -159,7 +158,7 @@ save("e4_f10_sharing", sharing_figures.sharing, shared)
 
 # %% [markdown]
 # Streams come to encode answers: of equal pairs $(a,b)$ they grow apart (thick), of equal answers they agree best
-# beside addition (thin), whose gradient is the only one that helps.
+# beside addition (thin), whose gradient alone goes on pointing along that of the test rows for a while.
 #
 # ## One after the other
 #
@@ -175,8 +174,8 @@ both = transfer_figures.with_returns(chain, returned)
 save("e4_f6_transfer", transfer_figures.transfer, both, sources=[returned])
 
 # %% [markdown]
-# A source that comes back is learned again in a fraction of its first time, though nothing of it was answered any more;
-# with Adam's moments started anew at the switches, half of the networks are not there within the stage.
+# A source that comes back is learned again in a fraction of its first time, though nothing of it was answered any more,
+# whether or not Adam's moments start anew at the switches.
 #
 # ## Two other families
 #
@@ -199,8 +198,8 @@ joined = family_figures.with_products(composed, products)
 save("e4_f15_families", family_figures.families, joined, sources=[products])
 
 # %% [markdown]
-# At these sizes new rows of known pairs are answered, a new pair of sums is not, and a trivial one is; steps on the
-# operations alone cost nothing and gain nothing. The sign of a factor does not help its products at this weight decay:
+# At these sizes most new rows of known pairs are answered, those of a new pair of sums hardly, of a trivial one they are;
+# steps on the operations alone gain nothing. The sign of a factor does not help its products at this weight decay:
 # beside it they are hardly memorised.
 #
 # ## What was claimed, and what we find
