@@ -120,9 +120,10 @@ record(imbalance_claims.exposure(rarely), imbalance_claims.EXPOSURE)
 record(judged, imbalance_claims.COMPETITION)
 
 # %% [markdown]
-# Subtraction is delayed as its share falls. Addition beside it helps, most where subtraction is starved. Multiplication blocks addition at equal exposure: both stay on the plateau of those who only know that
-# operands may be exchanged. On a laptop, four seeds of that pair leave its part of the claim undecided: four more
-# take nearly two minutes of processor time, and the night has them.
+# Subtraction is delayed as its share falls. Addition beside it helps, most where subtraction is starved. Multiplication
+# blocks addition at equal exposure: both stay on the plateau of those who only know that operands may be exchanged. On a
+# laptop, four seeds of that pair leave its part of the claim undecided: four more take nearly two minutes of processor
+# time, and the night has them.
 #
 # ## Who helps an operation that has too few examples?
 #
@@ -198,8 +199,8 @@ joined = family_figures.with_products(composed, products)
 save("e4_f15_families", family_figures.families, joined, sources=[products])
 
 # %% [markdown]
-# At these sizes most new rows of known pairs are answered, those of a new pair of sums hardly, of a trivial one they are;
-# steps on the operations alone gain nothing. The sign of a factor does not help its products at this weight decay:
+# At these sizes most new rows of known pairs are answered, hardly those of a new pair of sums, and all those of a
+# trivial one; steps on the operations alone gain nothing. The sign of a factor does not help its products at this weight decay:
 # beside it they are hardly memorised.
 #
 # ## What was claimed, and what we find
