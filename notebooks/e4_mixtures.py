@@ -120,10 +120,10 @@ record(imbalance_claims.exposure(rarely), imbalance_claims.EXPOSURE)
 record(judged, imbalance_claims.COMPETITION)
 
 # %% [markdown]
-# Subtraction is delayed as its share falls. Addition beside it helps, most where subtraction is starved. Multiplication
-# blocks addition at equal exposure: both stay on the plateau of those who only know that operands may be exchanged. On a
-# laptop, four seeds of that pair leave its part of the claim undecided: four more take nearly two minutes of processor
-# time, and the night has them.
+# Subtraction is delayed as its share falls. Addition beside it helps, most where subtraction is starved.
+# Multiplication blocks addition at equal exposure: both stay on the plateau of those who only know that operands may be
+# exchanged. On a laptop, four seeds of that pair leave its part of the claim undecided: four more take nearly two
+# minutes of processor time, and the night has them.
 #
 # ## Who helps an operation that has too few examples?
 #

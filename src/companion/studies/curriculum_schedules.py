@@ -120,8 +120,7 @@ def yoked(spec: CurriculumSpec, runs: xr.Dataset, replicates: int, seed: int, bl
             for name in schedules
             if name != YOKED
         ],
-        # Whose gates are lent is known once they have run: the number and size of the runs is the same.
-        YOKED in schedules
+        YOKED in schedules  # whose gates are lent is known once they have run
         and sweep(
             yoked_runs,
             [
@@ -225,8 +224,7 @@ def _runs(spec: CurriculumSpec, replicates: int, seed: int, block: int, name: st
 def _first_stage(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> Floats:
     """Test accuracy (replicate,) of the first operation at the end of a training that ends with its stage."""
     runs = _first_stage_runs(spec, replicates, seed, block)
-    even = _regular(runs, spec.changed(steps=int(runs.step[-1]), schedule={}))
-    return _settled(even.test_accuracy.values)[:, -1, spec.schedule.order[0]]
+    return _settled(_regular(runs, spec).test_accuracy.values)[:, -1, spec.schedule.order[0]]
 
 
 def _first_stage_runs(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> xr.Dataset:
@@ -244,7 +242,7 @@ def _regular(runs: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:
     """The evaluations that are evenly spaced, and the last one; replicate first, then step."""
     steps = runs.step.values
     kept = runs[["test_accuracy", "train_accuracy", "step_exposure", "stopped_at"]]
-    even = np.flatnonzero((steps % spec.every == 0) | (steps == spec.steps))
+    even = np.flatnonzero((steps % spec.every == 0) | (steps == steps[-1]))
     return kept.isel(step=even).transpose("replicate", "step", "operation")
 
 
