@@ -200,8 +200,8 @@ save("e4_f15_families", family_figures.families, joined, sources=[products])
 
 # %% [markdown]
 # At these sizes most new rows of known pairs are answered, hardly those of a new pair of sums, and all those of a
-# trivial one; steps on the operations alone gain nothing. The sign of a factor does not help its products at this weight decay:
-# beside it they are hardly memorised.
+# trivial one; steps on the operations alone gain nothing. The sign of a factor does not help its products at this
+# weight decay: beside it they are hardly memorised.
 #
 # ## What was claimed, and what we find
 
