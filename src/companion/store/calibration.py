@@ -154,6 +154,10 @@ def own_seconds(
     return cpu, wall
 
 
+#: What a result made by code of another time may meet here: modules, names, arguments or fields that are gone.
+_OTHER_CODE = (ImportError, AttributeError, LookupError, TypeError, ValueError, ArithmeticError)
+
+
 def _units(manifest: Mapping[str, Any]) -> tuple[float, float] | None:
     """Work and disk units of the call that a manifest describes; None where they cannot be counted."""
     try:
@@ -167,7 +171,7 @@ def _units(manifest: Mapping[str, Any]) -> tuple[float, float] | None:
     except NotRebuildable:
         work = manifest["cost"].get("work")
         return None if work is None else (float(work), 1.0)
-    except Exception:  # code of another time: its modules, names and arguments may be any
+    except _OTHER_CODE:
         return None
 
 
