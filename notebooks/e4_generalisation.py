@@ -64,6 +64,7 @@ fraction: Fraction = 0.5  # share of the table that is trained on
 steps: Count = 1100  # steps
 replicates: Count = 8  # splits and starts
 block: Count = 4  # networks in a stack
+delay_points: Count = 55  # points of a drawn curve
 phase_fractions: Fractions = [0.3, 0.4, 0.5, 0.7]  # shares of the phase diagram
 weight_decays: Positives = [0.5, 1.0, 2.0]  # its weight decays
 phase_steps: Count = 1200  # its steps
@@ -100,7 +101,8 @@ spec = CurriculumSpec(tasks=half, steps=steps, checkpoints=20, linear_checkpoint
 root = root_for(profile, delay_claims.DELAY, seed)
 
 # %% tags=["e4_f1_grokking"]
-delayed = curriculum_delay.generalisation_delay(spec, operations, replicates, root, block=block)
+drawn = {"block": block, "drawn_steps": delay_points}
+delayed = curriculum_delay.generalisation_delay(spec, operations, replicates, root, **drawn)
 save("e4_f1_grokking", delay_figures.grokking, delayed)
 
 # %% tags=["e4_f1_grokking"]

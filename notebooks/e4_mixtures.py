@@ -64,6 +64,7 @@ partner_budgets: Counts = [1200]  # steps
 partner_replicates: Count = 4  # splits and starts
 partner_block: Count = 2  # networks in a stack
 partner_checkpoints: Count = 12  # looks inside
+partner_points: Count = 40  # points of a drawn curve
 sharing_partners: Texts = ["add", "mul", "shuffled add"]  # those whose insides are compared
 imbalance_partners: Texts = ["sub", "mul"]  # rare operations beside addition
 imbalance_fractions: Fractions = [0.6, 0.5]  # shares of each pair's tables that are trained on
@@ -137,7 +138,8 @@ partner_root = root_for(profile, compatibility_claims.COMPATIBLE, seed)
 
 # %% tags=["e4_f3_compatibility"]
 chosen = (partners, partner_fractions, partner_budgets, partnered, partner_replicates)
-beside = compatibility_study.partner_compatibility(*chosen, partner_root, block=partner_block)
+drawn = {"block": partner_block, "drawn_steps": partner_points}
+beside = compatibility_study.partner_compatibility(*chosen, partner_root, **drawn)
 save("e4_f3_compatibility", compatibility_figures.compatibility, beside)
 
 # %% tags=["e4_f3_compatibility"]

@@ -176,6 +176,9 @@ def test_a_heavy_picture_is_drawn_coarser(folder, monkeypatch):
     monkeypatch.setattr(saving, "LARGEST_PNG", 1)
     coarsest = save("p1_f1_loss", page, stored(), **WORDS).path(".png").read_bytes()
     assert int.from_bytes(coarsest[16:20], "big") == 390
+    assert coarsest[25] == 3  # colours of a palette
+    monkeypatch.setattr(saving, "LARGEST_PNG", len(coarsest) + 1)
+    assert save("p1_f1_loss", page, stored(), **WORDS).path(".png").read_bytes() == coarsest
 
 
 def test_a_cell_shows_the_picture(folder):
