@@ -4,6 +4,8 @@ BIN := .venv/bin
 # uv does not read pip's configuration: hand over the folder of local wheels, where there is one.
 FIND_LINKS := $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null | tr -s ' \n' ',,' | sed 's/,$$//')
 JOBS ?= 1
+# More for JupyterLab, for instance: make lab LAB="--no-browser --port 8899"
+LAB ?=
 
 .PHONY: figures smoke test test-all lab lint clean install
 .DEFAULT_GOAL := figures
@@ -24,7 +26,7 @@ test-all: test
 
 lab: install
 	JUPYTER_CONFIG_PATH="$(CURDIR)" JUPYTER_PREFER_ENV_PATH=1 \
-	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks
+	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks $(LAB)
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,0 +1,48 @@
+"""JupyterLab, as somebody meets it who has typed `make lab`."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+_MILLISECONDS = 60_000
+_READY = """() => {
+    const widget = window.jupyterapp?.shell.currentWidget;
+    const kernel = widget?.sessionContext?.session?.kernel;
+    return widget?.context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(_MILLISECONDS)
+    yield opened
+    opened.close()
+
+
+def test_a_double_click_opens_a_text_notebook_and_saving_changes_no_byte(page: Page, lab):
+    notebook = lab.project / "notebooks" / "p2_speciation.py"
+    before = notebook.read_bytes()
+    page.goto(lab.page("notebooks"))
+    page.locator(".jp-DirListing-item", has_text=notebook.name).dblclick()
+    page.locator(".jp-NotebookPanel h1", has_text="When does a diffusing point").wait_for()
+    page.wait_for_function(_READY)
+    kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.name"
+    assert page.evaluate(kernel) == "python3"
+    assert page.locator(".jp-Dialog").count() == 0  # it asked for no kernel
+    assert page.locator(".jp-toast, .Toastify__toast").count() == 0  # and told no news
+
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    assert notebook.read_bytes() == before
+    assert list(notebook.parent.glob("*.ipynb")) == []
+
+
+def test_nobody_gets_in_without_the_token(lab):
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{lab.address}/api/contents", timeout=10)
