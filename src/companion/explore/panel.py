@@ -1,0 +1,136 @@
+"""The look that all explorers share: controls of one size above a picture that is drawn anew after each move."""
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from IPython.display import Image, clear_output, display
+from ipywidgets import (
+    Box,
+    Dropdown,
+    FloatLogSlider,
+    FloatSlider,
+    IntSlider,
+    Layout,
+    Output,
+    SelectionSlider,
+    VBox,
+)
+from matplotlib.figure import Figure
+
+from companion.explore.pictures import picture
+
+#: What a cell shows where nobody can move a slider.
+CLOSED: Final = "The explorer opens in JupyterLab: make lab."
+
+Control = Dropdown | FloatLogSlider | FloatSlider | IntSlider | SelectionSlider
+#: Entries of a menu: values, or pairs of a text and its value.
+Options = Sequence[Any]
+
+
+def is_closed() -> bool:
+    """Whether this is a batch run."""
+    return bool(os.environ.get("COMPANION_RUN"))
+
+
+def in_lab(explorer: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates an explorer: in a batch run it is `CLOSED` and does nothing."""
+
+    @functools.wraps(explorer)
+    def opened(*arguments: Any, **named: Any) -> Any:
+        return CLOSED if is_closed() else explorer(*arguments, **named)
+
+    return opened
+
+
+def slider(label: str, start: float, least: float, most: float, step: float) -> FloatSlider | IntSlider:
+    """From ``least`` to ``most``; whole numbers where ``step`` is one."""
+    kind = IntSlider if isinstance(step, int) else FloatSlider
+    return kind(start, min=least, max=most, step=step, **_look(label), continuous_update=False)
+
+
+def log_slider(
+    label: str, start: float, least: float, most: float, step: float, base: float = 10.0
+) -> FloatLogSlider:
+    """Powers of ``base``, whose exponents go from ``least`` to ``most``."""
+    look = _look(label) | {"continuous_update": False}
+    return FloatLogSlider(start, base=base, min=least, max=most, step=step, **look)
+
+
+def stops(label: str, options: Options, start: Any) -> SelectionSlider:
+    """A slider over ``options``, one of which is the ``start``."""
+    return SelectionSlider(options=options, value=start, **_look(label), continuous_update=False)
+
+
+def menu(label: str, options: Options = (), *, wide: bool = False) -> Dropdown:
+    """A menu, at first at the first of ``options``; without any, `panel` is told what they depend on."""
+    return Dropdown(options=options, **_look(label, wide=wide))
+
+
+def _look(label: str, *, wide: bool = False) -> dict[str, Any]:
+    layout = Layout(width="676px" if wide else "336px", max_width="98%")
+    return {"description": label, "style": {"description_width": "120px"}, "layout": layout}
+
+
+def panel(
+    view: Callable[..., Figure],
+    controls: Mapping[str, Control],
+    depends: Mapping[str, Callable[[dict[str, Any]], Options]] | None = None,
+) -> VBox:
+    """Controls and below them what ``view`` draws of their values, which it takes by name.
+
+    A menu may offer what the controls before it leave: ``depends`` makes its options from their values. One move
+    draws once, when the control is let go.
+    """
+    return _Panel(view, controls, depends or {}).box
+
+
+class _Panel:
+    """The controls of one explorer and its screen."""
+
+    def __init__(
+        self,
+        view: Callable[..., Figure],
+        controls: Mapping[str, Control],
+        depends: Mapping[str, Callable[[dict[str, Any]], Options]],
+    ):
+        self.view, self.controls, self.depends = view, controls, depends
+        self.screen = Output()
+        self.box = VBox([Box(list(controls.values()), layout=Layout(flex_flow="row wrap")), self.screen])
+        for control in controls.values():
+            control.observe(self._moved, "value")
+        self._refill(0)
+        self._redraw()
+
+    def _values(self) -> dict[str, Any]:
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _moved(self, change: Any) -> None:
+        self._refill(list(self.controls.values()).index(change["owner"]) + 1)
+        self._redraw()
+
+    def _refill(self, first: int) -> None:
+        """Offer anew what depends on the controls before the ``first``; what was chosen stays, where it can."""
+        for place, (name, menu) in enumerate(self.controls.items()):
+            if place < first or name not in self.depends or not isinstance(menu, Dropdown):
+                continue
+            options = self.depends[name](dict(list(self._values().items())[:place]))
+            values = [each[1] if isinstance(each, tuple) else each for each in options]
+            chosen = menu.value if menu.value in values else values[0]
+            menu.unobserve(self._moved, "value")  # new options move the menu too, which is no second wish
+            menu.options, menu.value = options, chosen
+            menu.observe(self._moved, "value")
+
+    def _redraw(self) -> None:
+        with self.screen:
+            drawing = picture(self.view(**self._values()))
+            clear_output(wait=True)
+            display(drawing)
+
+
+def stop(view: Callable[[Any], Figure], control: Control) -> VBox | Image:
+    """One slider over one picture; in a batch run the picture that it starts from."""
+    if is_closed():
+        return picture(view(control.value))
+    return panel(lambda value: view(value), {"value": control})
