@@ -6,7 +6,6 @@ import pytest
 from companion.analysis.fourier_structure import (
     additive_power,
     discrete_powers,
-    gini,
     multiplicative_power,
     participation,
     top_share,
@@ -56,7 +55,6 @@ def test_summaries_of_flat_and_single_spectra():
     flat, single = np.full(15, 1 / 15), np.eye(15)[4]
     assert participation(flat) == pytest.approx(15) and participation(single) == 1
     assert top_share(flat) == pytest.approx(1 / 3) and top_share(single) == 1
-    assert gini(flat) == pytest.approx(0, abs=1e-12) and gini(single) == pytest.approx(14 / 15)
 
 
 @pytest.mark.parametrize(

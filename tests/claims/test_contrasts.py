@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from companion.claims.contrasts import contrast_times, judge_contrasts
+from companion.claims.contrasts import contrast_means, contrast_times, judge_contrasts
 
 
 def clocks(ratio, seeds=8, noise=0.05, seed=0):
@@ -90,3 +90,12 @@ def test_the_family_pays_for_its_size():
     assert set(judge_contrasts(dict.fromkeys("abcdef", found)).values()) == {"holds"}
     family = {name: dataclasses.replace(found) for name in "abcdefg"}
     assert set(judge_contrasts(family).values()) == {"inconclusive"}
+
+
+def test_means_are_of_paired_differences():
+    own = np.random.default_rng(3).random(8)
+    found = contrast_means(own + np.linspace(0.4, 0.6, 8), own, generator=np.random.default_rng(1))
+    assert found.centre == pytest.approx(0.5) and found.p_value == pytest.approx(2 / 2**8)
+    assert 0.4 < found.interval[0] < 0.5 < found.interval[1] < 0.6 and found.ties == 0
+    own[2] = np.nan
+    assert math.isnan(contrast_means(own, np.zeros(8), generator=np.random.default_rng(1)).centre)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from companion.claims.curriculum_settings import OPERATIONS, PARITY, told, unregistered
+from companion.claims.curriculum_settings import OPERATIONS, PARITY, stopped_notes, told, unregistered
 from companion.studies.curriculum_runs import recorded_settings
 from companion.training.curriculum_spec import CurriculumSpec
 from companion.training.parity_curricula import ParitySpec
@@ -44,3 +44,13 @@ def test_what_is_registered_is_what_studies_record_of_their_defaults():
 def test_a_note_tells_what_was_recorded():
     data = xr.Dataset(attrs={"layers": 2, "width": 128, "prime": 97, "learning_rate": 1e-3})
     assert told(data) == "layers: 2, width: 128, modulus: 97, learning rate: 0.001, weight decay: missing"
+
+
+def test_networks_that_stopped_are_counted_in_all_or_by_setting():
+    stopped = np.array([[-1, -1, 30], [-1, -1, -1], [0, 20, -1]])
+    data = xr.Dataset(
+        {"stopped_at": (("setting", "replicate"), stopped)}, coords={"setting": ["a", "b", "c"]}
+    )
+    assert stopped_notes(data) == ("stopped on a loss that is no number: 3 networks",)
+    assert stopped_notes(data, "setting") == ("stopped on a loss that is no number: a (1), c (2)",)
+    assert stopped_notes(data.isel(setting=[1])) == stopped_notes(data.isel(setting=[1]), "setting") == ()

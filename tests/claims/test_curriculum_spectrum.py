@@ -30,6 +30,11 @@ def study(spectral=500.0, generalised=700.0, replicates=8, *, fraction=0.5, comp
             "concentrated_at": (by_basis, times),
             "rise": (by_basis, np.where(np.isfinite(times), 0.4, 0.05)),
             "generalised_at": (by_run, np.stack([late for _, late in settings.values()])),
+            # Rows with unseen mirrors: half of them at once, 90 % no sooner than all test rows.
+            "understood_at": (
+                ("setting", "level", "replicate"),
+                np.stack([[late - 250, late - 100, late] for _, late in settings.values()]),
+            ),
             "stopped_at": (by_run, stopped),
             "spacing": ("setting", [spacing] * 3),
             "component_share": by_component(np.linspace(-0.02, 0.02, replicates) + component, 0.2),
@@ -40,6 +45,7 @@ def study(spectral=500.0, generalised=700.0, replicates=8, *, fraction=0.5, comp
             "setting": list(settings),
             "basis": ["additive", "multiplicative"],
             "component": [1, 2],
+            "level": [0.5, 0.75, 0.9],
             "operation": ("setting", ["add", "mul", "add"]),
             "fraction": ("setting", [fraction, 0.5, 0.25]),
         },
@@ -64,6 +70,25 @@ def test_a_spectrum_that_comes_first_holds_with_its_regimes_as_registered():
     verdicts = {regime.name: regime.verdict for regime in found.regimes}
     assert verdicts == {regime.name: regime.expected for regime in SPECTRUM_PRECEDES.regimes}
     assert any("own basis" in note and "holds" in note for note in found.notes)
+
+
+def test_other_thresholds_stand_in_the_notes():
+    found = spectrum_precedes(study())
+    (note,) = (each for each in found.notes if each.startswith("add, over the step"))
+    # 450 over 500 and 700 over 500, with up to 60 steps of noise on all.
+    parts = note.split(": ", 1)[1].split("; ")
+    assert parts[0].startswith("50 % ratio 0.91") and parts[0].endswith("0 of 8 runs after it")
+    assert parts[2].startswith("90 % ratio 1.38") and parts[2].endswith("8 of 8 runs after it")
+
+
+def test_what_never_concentrates_is_said_in_words():
+    (regime,) = (each for each in spectrum_precedes(study()).regimes if "mul" in each.name)
+    assert regime.value_text == (
+        "generalises, never concentrates: the share rises by 0.05 at most, and counts above 0.2"
+    )
+    mixed = study(mul=(np.array([INF] * 2 + [500.0] * 6), np.full(8, 600.0)))
+    (regime,) = (each for each in spectrum_precedes(mixed).regimes if "mul" in each.name)
+    assert regime.value_text.endswith("in some runs without any concentration")
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,17 @@ def data():
             "embedding_cosine": ((*by_step, "rows"), noise.uniform(-1, 1, (*shape, 2))),
             "share": ((*by_step, "basis"), noise.uniform(0.4, 1, (*shape, 2))),
             "power": (("partner", "replicate", "basis", "rank"), power),
+            "probe": ((*by_step, "layer", "read"), noise.uniform(0, 1, (*shape, 2, 3))),
         },
         coords={
             "partner": ["add", "mul"],
             "step": ("step", STEPS, {"long_name": "training steps $t$"}),
             "rows": ["train", "test"],
             "basis": ["additive", "multiplicative"],
+            "read": ["a", "b", "answer"],
             "rank": np.arange(1, 16),
         },
+        attrs={"prime": 31},
     )
 
 
@@ -64,6 +67,15 @@ def test_curves_are_means_over_seeds_after_the_start(data, panels, panel, thin, 
     for place, line in enumerate(lines):
         np.testing.assert_allclose(line.get_xdata(), STEPS[1:], rtol=0.03)
         np.testing.assert_allclose(line.get_ydata(), values.values[place, 1:].mean(axis=-1))
+
+
+@pytest.mark.parametrize(("panel", "thin", "read"), [(6, False, 2), (7, False, 0), (7, True, 1)])
+def test_probes_have_panels_of_their_own(data, panels, panel, thin, read):
+    for place, line in enumerate(_lines(panels[panel], thin)):
+        expected = data.probe.values[place, 1:, :, -1, read].mean(axis=-1)
+        np.testing.assert_allclose(line.get_ydata(), expected)
+    (chance,) = (line for line in panels[panel].lines if len(line.get_xdata()) == 2)
+    assert chance.get_ydata()[0] == pytest.approx(1 / 31)
 
 
 def test_spectra_of_both_bases(data, panels):

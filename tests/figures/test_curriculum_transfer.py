@@ -23,10 +23,13 @@ def data():
             "gain": (by_run, gain, {"long_name": "gain"}),
             "forgetting": (by_run, lost, {"long_name": "forgetting"}),
             "speed_up": ((*by_pair, "threshold"), np.stack([ratio, ratio + 1], axis=-1)),
+            "backward_transfer": (by_run, -lost + 0.1),
+            "forward_transfer": (by_run, gain / 2),
         },
         coords={"source": NAMES, "target": NAMES, "threshold": [0.9, 0.5]},
     )
-    for name, values in (("gain", gain.mean(axis=-1)), ("forgetting", lost.mean(axis=-1))):
+    means = {"gain": gain, "forgetting": lost, "forward_transfer": gain / 2}
+    for name, values in ((name, each.mean(axis=-1)) for name, each in means.items()):
         found[f"{name}_low"], found[f"{name}_high"] = (by_pair, values - 0.05), (by_pair, values + 0.05)
     for end, shift in (("low", -0.2), ("high", 0.2)):
         found[f"speed_up_{end}"] = found.speed_up + shift
@@ -67,10 +70,11 @@ def test_rows_are_sources_and_columns_targets(panels):
         assert axes.get_xlabel().startswith("target") and axes.get_ylabel().startswith("source")
 
 
-def test_gain_stands_against_forgetting(data, panels):
+def test_forward_stands_against_backward_transfer(data, panels):
     points = [container.lines[0].get_xydata()[0] for container in panels[3].containers]
     off = [(row, column) for row in range(3) for column in range(3) if row != column]
-    expected = [(data.forgetting.values[place].mean(), data.gain.values[place].mean()) for place in off]
+    names = ("backward_transfer", "forward_transfer")
+    expected = [[data[name].values[place].mean() for name in names] for place in off]
     np.testing.assert_allclose(points, expected)
 
 
@@ -99,7 +103,8 @@ def returned():
     words = {"long_name": "test accuracy"}
     return xr.Dataset(
         {name: (by_step, noise.random((2, 3, 6)), words) for name in ("source", "target")}
-        | {"first_time": (by_step[:2], first), "again_time": (by_step[:2], again)},
+        | {"first_time": (by_step[:2], first), "again_time": (by_step[:2], again)}
+        | {"unmet_time": ("replicate", np.array([30.0, 40.0, np.inf]))},
         coords={
             "moments": ["kept", "reset"],
             "step": ("step", np.arange(0, 251, 50), {"long_name": "steps $t$"}),
@@ -119,7 +124,9 @@ def test_a_source_that_comes_back_has_a_row_of_its_own(data, returned):
     np.testing.assert_allclose(thick, expected)
     assert [line.get_xdata()[0] for line in curves.lines if line.get_linestyle() == ":"] == [100, 150]
     late = [line.get_ydata().tolist() for line in times.lines if line.get_marker() == "^"]
-    assert late == [[pytest.approx(104)], [], [], [pytest.approx(104)]]
+    assert late == [[pytest.approx(104)], [], [], [pytest.approx(104)], [pytest.approx(104)]]
+    (control,) = (line.get_ydata().tolist() for line in times.lines if line.get_marker() == "D")
+    assert control == [30, 40] and times.get_xticklabels()[2].get_text() == "target first"
     shown = [line.get_ydata() for line in times.lines if line.get_marker() in ("o", "s")]
     np.testing.assert_allclose(shown[0], returned.first_time[0, :2])
     np.testing.assert_allclose(shown[3], returned.again_time[1, 1:])

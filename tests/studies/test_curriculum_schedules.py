@@ -10,8 +10,8 @@ from companion.studies.curriculum_schedules import (
     YOKED,
     schedule_comparison,
     scheduled,
-    yoked,
 )
+from companion.studies.curriculum_yokes import yoked
 from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
 
 TASKS = TaskSpec(operations=("add", "sub"), prime=11, fractions=(0.7, 0.6))
@@ -36,7 +36,7 @@ def test_all_schedules_are_there(compared):
     settings = {"prime": 11, "width": 16, "layers": 1, "batch": 32, "decay_share": 0.3, "every": 5}
     assert {name: compared.attrs[name] for name in settings} == settings
     assert list(compared.attrs["fractions"]) == [0.7, 0.6]
-    for name in ("final", "final_train", "forgetting", "equal_exposure", "test_accuracy", "weight"):
+    for name in ("final", "final_train", "forgetting", "test_accuracy", "weight"):
         assert np.isfinite(compared[name]).all(), name
 
 
@@ -104,22 +104,33 @@ def test_stages_in_between_have_no_known_end(run_store):
 
 def test_equal_exposure_compares_at_the_rows_of_the_one_that_saw_fewer(compared):
     assert (compared.equal_exposure.sel(schedule="interleaved") == 0).all()
+    constant = SPEC.changed(decay_share=0.0)
     runs = {
-        name: trained(scheduled(name, SPEC), 2, 0, block=2).isel(variation=0).sel(step=range(0, 41, 5))
+        name: trained(scheduled(name, constant), 2, 0, block=2).isel(variation=0).sel(step=range(0, 41, 5))
         for name in ("interleaved", "annealed")
     }
+    found = schedule_comparison(list(runs), [], constant, 2, 0, block=2)
     seen = {name: each.step_exposure.isel(operation=1).values for name, each in runs.items()}
     for replicate in range(2):
         rows = min(each[replicate, -1] for each in seen.values())
-        found = {}
+        means = {}
         for name, each in runs.items():
             at = int(np.argmax(seen[name][replicate] >= rows))
             accuracy = each.test_accuracy.isel(operation=1, replicate=replicate).values
-            found[name] = accuracy[at - 2 : at + 1].mean()
-        value = compared.equal_exposure.sel(schedule="annealed", operation="sub").values[replicate]
-        assert value == pytest.approx(found["annealed"] - found["interleaved"])
+            means[name] = accuracy[at - 2 : at + 1].mean()
+        value = found.equal_exposure.sel(schedule="annealed", operation="sub").values[replicate]
+        assert value == pytest.approx(means["annealed"] - means["interleaved"])
     # Annealing shows the second operation less than half of the time: the other one is met on its way.
     assert (seen["annealed"][:, -1] < seen["interleaved"][:, -1]).all()
+
+
+def test_equal_exposure_is_not_compared_across_the_fall_of_the_learning_rate(compared):
+    """Annealing has shown half of the rows of either operation long before or after interleaving ends."""
+    assert np.isnan(compared.equal_exposure.sel(schedule="annealed")).all()
+    # Blocked, the second operation ends with the fall, as it does interleaved; the first one ended before it.
+    blocked = compared.equal_exposure.sel(schedule="blocked")
+    assert np.isnan(blocked.sel(operation="add")).all()
+    assert np.isfinite(blocked.sel(operation="sub")).any()
 
 
 def test_schedules_alike_up_to_the_switch_are_the_same_networks(compared):
@@ -131,19 +142,35 @@ def test_schedules_alike_up_to_the_switch_are_the_same_networks(compared):
     assert (early.sel(schedule="reversed") != early.sel(schedule="blocked")).any()
 
 
-@pytest.mark.parametrize("block", [1, 3])
-def test_yoked_networks_have_the_mixture_of_the_one_before(run_store, block):
-    realised = np.zeros((3, 3, 2))
+@pytest.mark.parametrize(("replicates", "block", "lender"), [(3, 3, [2, 0, 1]), (4, 2, [1, 0, 3, 2])])
+def test_yoked_networks_have_the_mixture_of_the_one_before_in_their_block(
+    run_store, replicates, block, lender
+):
+    advanced = (1, 2, 3, 1)[:replicates]
+    realised = np.zeros((replicates, 3, 2))
     realised[:, 0, 0] = 1
-    for replicate, advanced in enumerate((1, 2, 3)):
-        realised[replicate, 1:advanced, 0] = realised[replicate, advanced:, 1] = 1
+    for replicate, on in enumerate(advanced):
+        realised[replicate, 1:on, 0] = realised[replicate, on:, 1] = 1
     runs = xr.Dataset(
         {"mixture": (("replicate", "look", "operation"), realised)}, coords={"look": [0, 10, 20]}
     )
-    found = yoked(SPEC, runs, 3, 0, block)
+    found = yoked(SPEC, runs, replicates, 0, block)
     rows = found.step_exposure.isel(step=-1).transpose("replicate", "operation").values
-    own = np.array([[10, 30], [20, 20], [40, 0]]) * 32
-    np.testing.assert_array_equal(rows, np.roll(own, 1, axis=0))
+    own = np.array([{1: (10, 30), 2: (20, 20), 3: (40, 0)}[on] for on in advanced]) * 32
+    np.testing.assert_array_equal(rows, own[lender])
+
+
+def test_more_replicates_leave_earlier_ones_as_they_were(run_store):
+    names = ["interleaved", "gate", YOKED]
+    few = schedule_comparison(names, [], SPEC, 2, 0, block=2)
+    more = schedule_comparison(names, [], SPEC, 4, 0, block=2).isel(replicate=slice(2))
+    for name in ("test_accuracy", "final", "exposure"):
+        np.testing.assert_array_equal(more[name], few[name])
+
+
+def test_a_network_is_no_control_of_its_own(run_store):
+    with pytest.raises(ValueError, match="block: 1 given to yoke 2 networks"):
+        schedule_comparison(["interleaved", "gate", YOKED], [], SPEC, 2, 0, block=1)
 
 
 def test_a_yoked_network_is_trained_on_the_rows_of_the_gated_one(run_store):

@@ -11,7 +11,7 @@ from companion.studies.curriculum_compatibility import beside, companies
 from companion.studies.curriculum_probes import READ, operation_probes
 from companion.studies.curriculum_sharing import operation_sharing
 from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
-from companion.training.operation_gradients import operation_views
+from companion.training.operation_gradients import OperationViewer
 
 SPEC = CurriculumSpec(
     tasks=TaskSpec(prime=11), steps=40, batch=64, width=16, hidden=32, every=10, logarithmic=8, checkpoints=4
@@ -37,7 +37,7 @@ def test_checkpoints_are_the_steps(found, runs):
 
 def test_alignments_are_those_of_the_streams(found, runs):
     weights = runs["add"].weights.transpose("checkpoint", "replicate", "weight").values
-    views = operation_views(beside(SPEC, "add"), weights[1], (0, 1), root=0)
+    views = OperationViewer(beside(SPEC, "add"), (0, 1))(weights[1])
     np.testing.assert_allclose(found.between.values[0, 1], linear_cka(views.features[0], views.features[1]))
     tasks = beside(SPEC, "add").tasks.tasks(0)
     means = []
@@ -53,7 +53,7 @@ def test_alignments_are_those_of_the_streams(found, runs):
 
 def test_gradients_are_of_the_partners_training_rows(found, runs):
     weights = runs["add"].weights.transpose("checkpoint", "replicate", "weight").values
-    views = operation_views(beside(SPEC, "add"), weights[2], (0, 1), root=0)
+    views = OperationViewer(beside(SPEC, "add"), (0, 1))(weights[2])
     for place, kind in enumerate(("train", "test")):
         for network in range(2):
             mine, other = views.gradients[network, place, 0], views.gradients[network, 0, 1]
@@ -104,7 +104,8 @@ def test_probes_are_of_the_targets_streams(found, runs):
     weights = runs["add"].weights.transpose("checkpoint", "replicate", "weight").values
     spec = beside(SPEC, "add")
     probe = found.probe.transpose("partner", "step", "replicate", "layer", "read").sel(partner="add")
-    np.testing.assert_array_equal(probe.values[-1], operation_probes(spec, weights[-1], 0))
+    streams = OperationViewer(spec, (0, 1))(weights[-1]).streams[0]
+    np.testing.assert_array_equal(probe.values[-1], operation_probes(spec.tasks.tasks(0), streams, 0))
     assert probe.layer.values.tolist() == [1] and probe["read"].values.tolist() == list(READ)
     assert ((probe >= 0) & (probe <= 1)).all()
 
@@ -119,8 +120,9 @@ def test_probes_read_what_is_there_block_by_block():
     for name in ("out", "second", "second_bias"):
         named[f"block1.{name}"].zero_()
     weights[1, 0] = torch.nan
-    found = operation_probes(spec, weights.numpy(), 0)
+    streams = stack.layer_features(weights, torch.from_numpy(tasks.tokens).expand(2, -1, -1))
+    found = operation_probes(tasks, streams.double().numpy(), 0)
     assert found.shape == (2, 2, len(READ)) and np.isnan(found[1]).all()
     np.testing.assert_array_equal(found[0, 0], found[0, 1])
     # A random first block mixes both operands linearly, and not their difference.
-    assert found[0, 0, :2].min() > 0.5 > found[0, 0, 3]
+    assert found[0, 0, :2].min() > 0.5 > found[0, 0, 2]

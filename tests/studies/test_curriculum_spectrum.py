@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from companion.analysis.curriculum_times import first_checkpoint
-from companion.analysis.fourier_structure import additive_power, gini, top_share
+from companion.analysis.fourier_structure import additive_power, top_share
 from companion.analysis.trajectory_components import (
     explained_shares,
     inner_products,
@@ -53,10 +53,11 @@ def test_curves_and_times_are_those_of_the_runs(data, runs):
     at = runs.step.values.tolist().index(int(own.step[-1]))
     share = top_share(runs.additive_power.transpose("replicate", "step", "frequency"))
     np.testing.assert_allclose(own.additive_share[:, -1], share[:, at], atol=1e-4)
-    power = runs.additive_power.transpose("replicate", "step", "frequency").values[:, at]
-    np.testing.assert_allclose(own.gini[:, -1], gini(power), atol=1e-4)
     np.testing.assert_allclose(own.test[:, -1], runs.test_accuracy[:, at], atol=1e-4)
     np.testing.assert_array_equal(own.generalised_at, first_checkpoint(runs.step, runs.test_accuracy, 0.9))
+    assert own.level.values.tolist() == [0.5, 0.75, 0.9]
+    for level, times in zip(own.level.values, own.understood_at.values, strict=True):
+        np.testing.assert_array_equal(times, first_checkpoint(runs.step, runs.unseen_accuracy, level))
     assert float(own.spacing) == np.diff(runs.step).max()
     np.testing.assert_allclose(own.rise.sel(basis="additive"), share[:, -3:].mean(1) - share[:, 0], atol=1e-9)
     # Five frequencies are all there are modulo 11: nothing can rise, and nothing concentrates.

@@ -69,8 +69,6 @@ def test_numbers_are_those_of_the_runs(found, pair, single):
     test, steps = pair.test_accuracy.values, pair.step.values
     before, after = (test[..., steps <= end][..., -3:].mean(axis=-1) for end in (40, 100))
     alone = single.test_accuracy.values[:, 1, -3:].mean(axis=-1)
-    np.testing.assert_allclose(own.source_before, before[:, 0])
-    np.testing.assert_allclose(own.source_after, after[:, 0])
     np.testing.assert_allclose(own.forgetting, np.maximum(before[:, 0] - after[:, 0], 0))
     np.testing.assert_allclose(own.gain, after[:, 1] - alone)
     np.testing.assert_allclose(found.alone.sel(target="left"), alone)
@@ -84,7 +82,7 @@ def test_numbers_are_those_of_the_runs(found, pair, single):
 
 
 def test_an_operation_has_no_pair_with_itself(found):
-    for name in ("gain", "forgetting", "speed_up", "time", "source_before"):
+    for name in ("gain", "forgetting", "speed_up", "time", "forward_transfer"):
         values = found[name].transpose("source", "target", ...).values
         assert np.isnan(values[[0, 1], [0, 1]]).all() and not np.isnan(values[[0, 1], [1, 0]]).any()
     low, high = found.speed_up_low, found.speed_up_high

@@ -8,7 +8,7 @@ from torch.nn import functional
 from companion.models.transformer import TransformerStack
 from companion.training.curricula import train_curriculum
 from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
-from companion.training.operation_gradients import operation_views
+from companion.training.operation_gradients import OperationViewer
 
 SPEC = CurriculumSpec(
     tasks=TaskSpec(operations=("sub", "add"), prime=7, fractions=(0.4, 0.7)),
@@ -31,7 +31,7 @@ def runs():
 
 @pytest.fixture(scope="module")
 def views(runs):
-    return operation_views(SPEC, runs.weights.values[:, -1], SEEDS, root=5, device="cpu")
+    return OperationViewer(SPEC, SEEDS, root=5, device="cpu")(runs.weights.values[:, -1])
 
 
 def _loss(weights, runs, network, operation, kind):
@@ -64,7 +64,7 @@ def test_a_step_down_the_gradient_lowers_that_loss(runs, views):
 
 
 def test_a_network_is_the_same_alone(runs, views):
-    alone = operation_views(SPEC, runs.weights.values[1:, -1], SEEDS[1:], root=5, device="cpu")
+    alone = OperationViewer(SPEC, SEEDS[1:], root=5, device="cpu")(runs.weights.values[1:, -1])
     np.testing.assert_allclose(alone.gradients[0], views.gradients[1], rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(alone.features[1][0], views.features[1][1], rtol=1e-5, atol=1e-6)
 
@@ -76,8 +76,9 @@ def test_streams_are_those_of_the_table_in_its_order(runs, views):
     row = torch.from_numpy(tasks.tokens[49 + 10])[None, None]  # add, a = 1, b = 3
     own = stack.features(torch.from_numpy(runs.weights.values[1:, -1]), row)
     np.testing.assert_allclose(views.features[1][1, 10], own[0, 0], rtol=1e-5, atol=1e-6)
+    assert views.streams[0].shape == (1, 2, 49, 8)
 
 
 def test_weights_of_another_network_are_refused():
     with pytest.raises(ValueError, match=r"weights: shape \(2, 5\) given"):
-        operation_views(SPEC, np.zeros((2, 5)), SEEDS, device="cpu")
+        OperationViewer(SPEC, SEEDS, device="cpu")(np.zeros((2, 5)))

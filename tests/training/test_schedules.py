@@ -133,7 +133,16 @@ def test_a_yoked_control_gets_its_neighbours_weights():
     schedule = Recorded(np.array([0, 50]), realised)
     np.testing.assert_array_equal(weights(schedule, 49), realised[0])
     np.testing.assert_array_equal(weights(schedule, 50), realised[1])
-    np.testing.assert_array_equal(weights(schedule.yoked(), 50), realised[1][::-1])
+    np.testing.assert_array_equal(weights(schedule.yoked(2), 50), realised[1][::-1])
+
+
+def test_yoking_stays_within_blocks():
+    share = np.linspace(0, 1, 6)
+    schedule = Recorded(np.array([0]), np.stack([share, 1 - share], axis=-1)[None])
+    np.testing.assert_array_equal(weights(schedule.yoked(3), 0)[:, 0], share[[2, 0, 1, 5, 3, 4]])
+    for block in (1, 4):
+        with pytest.raises(ValueError, match=f"block: {block} given to yoke 6 networks"):
+            schedule.yoked(block)
 
 
 @given(some.permutations(range(4)), some.integers(0, STEPS - 1))

@@ -57,11 +57,3 @@ def participation(power: ArrayLike) -> Floats:
 def top_share(power: ArrayLike, count: int = 5) -> Floats:
     """Share of the ``count`` strongest frequencies, (...,)."""
     return np.sort(np.asarray(power, dtype=np.float64), axis=-1)[..., -count:].sum(axis=-1)
-
-
-def gini(power: ArrayLike) -> Floats:
-    """Gini coefficient of the shares (..., n): 0 where all are equal, 1 - 1/n where one has all, (...,)."""
-    ordered = np.sort(np.asarray(power, dtype=np.float64), axis=-1)
-    n = ordered.shape[-1]
-    ranks = np.arange(1, n + 1)
-    return ((2 * ranks - n - 1) * ordered).sum(axis=-1) / (n * ordered.sum(axis=-1))

@@ -61,6 +61,22 @@ def contrast_times(
     )
 
 
+def contrast_means(first: ArrayLike, second: ArrayLike, *, generator: np.random.Generator) -> Contrast:
+    """Mean of ``first`` - ``second`` (seeds,) over paired seeds, as of accuracies; all NaN where one is missing.
+
+    ``log_ratios`` are then plain differences, and there are no ties.
+    """
+    values = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    return Contrast(
+        log_ratios=values,
+        centre=float(values.mean()) if values.size else math.nan,
+        interval=bootstrap_interval(values, generator=generator),
+        p_value=sign_flip_test(values, generator=generator),
+        statistic="mean",
+        ties=0.0,
+    )
+
+
 class Estimate(Protocol):
     """A number over seeds with its interval, such as a contrast or a slope; ``ties`` is the share that says nothing."""
 

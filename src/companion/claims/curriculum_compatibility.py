@@ -6,9 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from companion.analysis.statistics import bootstrap_interval, sign_flip_test
-from companion.claims.contrasts import Contrast, judge_order
-from companion.claims.curriculum_settings import OPERATIONS, told, unregistered
+from companion.claims.contrasts import Contrast, contrast_means, judge_order
+from companion.claims.curriculum_settings import OPERATIONS, stopped_notes, told, unregistered
 from companion.claims.judging import MINIMUM_SEEDS, judge_all
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
 from companion.claims.unet_contrasts import failing, root_seed, shortage, unless, weakest
@@ -117,16 +116,9 @@ def _numbers(
 
 def _difference(data: xr.Dataset, one: str, other: str, fraction: float, budget: int) -> Contrast:
     """Mean of ``one`` - ``other`` over paired seeds."""
-    values = _numbers(data, one, fraction, budget) - _numbers(data, other, fraction, budget)
+    first, second = (_numbers(data, name, fraction, budget) for name in (one, other))
     noise = generator(0, "bootstrap", "curriculum compatibility", one, other, str(fraction), budget)
-    return Contrast(
-        log_ratios=values,
-        centre=float(values.mean()),
-        interval=bootstrap_interval(values, generator=noise),
-        p_value=sign_flip_test(values, generator=noise),
-        statistic="mean",
-        ties=0.0,
-    )
+    return contrast_means(first, second, generator=noise)
 
 
 def _regime(data: xr.Dataset, place: int, one: str, other: str, fraction: float) -> RegimeVerdict:
@@ -181,8 +173,7 @@ def _described(found: Contrast) -> str:
 
 
 def _run_notes(data: xr.Dataset) -> tuple[str, ...]:
-    stopped = int((data.stopped_at.values >= 0).sum())
-    notes = [f"stopped on a loss that is no number: {stopped} networks"] if stopped else []
+    notes = [*stopped_notes(data)]
     if data.sizes["replicate"] < MINIMUM_SEEDS:
         notes.append(f"{data.sizes['replicate']} seeds given, {MINIMUM_SEEDS} needed")
     if "root_seed" not in data.attrs:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from companion.claims.contrasts import LARGEST_SHARE_OF_TIES, Contrast, contrast_times, judge_order
-from companion.claims.curriculum_settings import OPERATIONS, told, unregistered
+from companion.claims.curriculum_settings import OPERATIONS, stopped_notes, told, unregistered
 from companion.claims.judging import MINIMUM_SEEDS, judge_all, judge_interval
 from companion.claims.protocol import (
     Claim,
@@ -149,10 +149,4 @@ def _notes(data: xr.Dataset) -> tuple[str, ...]:
             f"{share:g} of the table: {np.isfinite(memorised).sum()} of {memorised.size} memorise and "
             f"{np.isfinite(generalised).sum()} generalise within {data.attrs['steps']} steps"
         )
-    stopped = (data.stopped_at >= 0).sum("replicate")
-    notes += [
-        f"stopped on a loss that is no number: {name} ({int(count)})"
-        for name, count in zip(data.setting.values, stopped.values, strict=True)
-        if count
-    ]
-    return tuple(notes)
+    return (*notes, *stopped_notes(data, "setting"))

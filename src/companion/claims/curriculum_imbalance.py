@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import xarray as xr
 
-from companion.analysis.statistics import bootstrap_interval, holm, sign_flip_test
-from companion.claims.contrasts import Contrast, contrast_times, judge_contrasts, judge_order
-from companion.claims.curriculum_settings import OPERATIONS, told, unregistered
+from companion.analysis.statistics import holm
+from companion.claims.contrasts import Contrast, contrast_means, contrast_times, judge_contrasts, judge_order
+from companion.claims.curriculum_settings import OPERATIONS, stopped_notes, told, unregistered
 from companion.claims.judging import MINIMUM_SEEDS, judge_all
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, stored_keys
 from companion.claims.unet_contrasts import failing, root_seed, unless, weakest
@@ -169,17 +169,8 @@ def _numbers(
 
 
 def _difference(first: np.ndarray, second: np.ndarray, *name: str | float) -> Contrast:
-    """Mean of ``first`` - ``second`` over paired seeds."""
-    values = first - second
     noise = generator(0, "bootstrap", "curriculum imbalance", *(str(part) for part in name))
-    return Contrast(
-        log_ratios=values,
-        centre=float(values.mean()),
-        interval=bootstrap_interval(values, generator=noise),
-        p_value=sign_flip_test(values, generator=noise),
-        statistic="mean",
-        ties=0.0,
-    )
+    return contrast_means(first, second, generator=noise)
 
 
 def _falls(data: xr.Dataset, pair: str, name: str, company: str = "together") -> dict[str, Contrast]:
@@ -276,9 +267,7 @@ def _listed(found: Mapping[str, Contrast]) -> str:
 
 
 def _run_notes(data: xr.Dataset) -> tuple[str, ...]:
-    stopped = int((data.stopped_at.values >= 0).sum())
-    notes = [told(data)]
-    notes += [f"stopped on a loss that is no number: {stopped} networks"] if stopped else []
+    notes = [told(data), *stopped_notes(data)]
     counts = dict(zip(data.pair.values.tolist(), data.seeds.values.tolist(), strict=True))
     few = [f"{pair} {count}" for pair, count in counts.items() if count < MINIMUM_SEEDS]
     if few:

@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from companion.analysis.statistics import Interval, bootstrap_interval, holm, sign_flip_test
-from companion.claims.contrasts import judge_order
-from companion.claims.curriculum_settings import OPERATIONS, PARITY, told, unregistered
+from companion.analysis.statistics import holm
+from companion.claims.contrasts import Contrast, contrast_means, judge_order
+from companion.claims.curriculum_settings import OPERATIONS, PARITY, stopped_notes, told, unregistered
 from companion.claims.judging import MINIMUM_SEEDS, judge_all
 from companion.claims.protocol import Claim, Regime, RegimeVerdict, Verdict, VerdictName, stored_keys
 from companion.compute.seeds import generator
@@ -24,7 +23,7 @@ ORDERS: Final = ("blocked", "reversed")
 REPLAYED: Final = ("replay", "replay reversed")
 #: What the runs on operations and on parity are registered for; the length of stages is the criterion's.
 SHARED: Final = OPERATIONS | {"batch": 256, "fractions": (0.6, 0.3)}
-OWN_PARITY: Final = PARITY | {"relevant": 4, "width": 32}
+OWN_PARITY: Final = PARITY | {"relevant": 4, "width": 32, "steps": 3000}
 #: Accuracies of blocked operations that are compared: at the end of everything, and of their own stage.
 MOMENTS: Final[Mapping[str, str]] = {"at the end": "final", "at the end of its own stage": "stage_end"}
 
@@ -36,49 +35,32 @@ CONCURRENT_BEATS_BLOCKED = Claim(
     "blocked operation at the end of its own stage, before it can be forgotten: the first one in a training that ends "
     "there. The learning rate falls over the last 30 % of every training.",
     criterion="Interval above .3 in each of the four contrasts; stages of at least 1000 steps; at least 8 seeds.",
-    version=2,
+    version=3,
     profile="night",
     figure="e4_f5_schedules",
     deterministic=False,
     source="2106.08068",
     note="Rows per operation are equal up to the sampling of batches. Version 1 took the end of the first stage before "
     "any fall of the learning rate, and the other accuracies after it. A constant rate treats all alike too, but then "
-    "accuracies vary by .2 from one evaluation to the next.",
+    "accuracies vary by .2 from one evaluation to the next. Version 3 adds the steps of the parity regime.",
     regimes=(
         Regime("replay", "at least a tenth of the second stage repeats the first operation, either order"),
-        Regime("parity", "sparse parity, biased inputs before uniform ones: there order helps"),
+        Regime("parity", "sparse parity, 3000 steps, biased inputs before uniform ones: there order helps"),
     ),
 )
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A difference of accuracies over paired seeds."""
-
-    centre: float
-    interval: Interval
-    p_value: float
-    """Of the exact two-sided sign-flip test, before any correction."""
-    replicates: int
-    ties: float = 0.0
-
-    @property
-    def text(self) -> str:
-        """Centre and interval, the centre alone of a single seed."""
-        if math.isnan(self.centre):
-            return "missing"
-        low, high = self.interval
-        return f"{self.centre:.2f}" + (f" ({low:.2f} to {high:.2f})" if math.isfinite(low) else "")
-
-
-def difference(first: NDArray[np.float64], second: NDArray[np.float64], name: str) -> Difference:
+def difference(first: NDArray[np.float64], second: NDArray[np.float64], name: str) -> Contrast:
     """Mean of ``first`` - ``second`` (seeds,) with its bootstrap interval; NaN where a number is missing."""
-    values = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
-    noise = generator(0, "bootstrap", "curriculum order", name)
-    centre = float(values.mean()) if values.size else math.nan
-    return Difference(
-        centre, bootstrap_interval(values, generator=noise), sign_flip_test(values), values.size
-    )
+    return contrast_means(first, second, generator=generator(0, "bootstrap", "curriculum order", name))
+
+
+def _text(found: Contrast) -> str:
+    """Centre and interval, the centre alone of a single seed."""
+    if math.isnan(found.centre):
+        return "missing"
+    low, high = found.interval
+    return f"{found.centre:.2f}" + (f" ({low:.2f} to {high:.2f})" if math.isfinite(low) else "")
 
 
 def concurrent_beats_blocked(schedules: xr.Dataset, parity: xr.Dataset | None = None) -> Verdict:
@@ -94,7 +76,8 @@ def concurrent_beats_blocked(schedules: xr.Dataset, parity: xr.Dataset | None = 
         "not evaluated" if reason else judge_all(verdicts),
         value=found[main].centre if decided else None,
         interval=found[main].interval if decided else None,
-        value_text="interleaved minus blocked: " + ", ".join(f"{n} {each.text}" for n, each in found.items()),
+        value_text="interleaved minus blocked: "
+        + ", ".join(f"{n} {_text(each)}" for n, each in found.items()),
         replicates=schedules.sizes["replicate"],
         root_seed=schedules.attrs.get("root_seed"),
         regimes=(_replayed(schedules), _parity(parity)),
@@ -108,7 +91,7 @@ def concurrent_beats_blocked(schedules: xr.Dataset, parity: xr.Dataset | None = 
             f"largest Holm-corrected p of the sign-flip tests: {np.max(adjusted):.3g}",
             told(schedules),
             *_exposures(schedules),
-            *_stopped(schedules),
+            *stopped_notes(schedules, "schedule"),
         ),
         keys=stored_keys(schedules, *(() if parity is None else (parity,))),
     )
@@ -116,7 +99,7 @@ def concurrent_beats_blocked(schedules: xr.Dataset, parity: xr.Dataset | None = 
 
 def _contrasts(
     data: xr.Dataset, schedules: tuple[str, ...], moments: Mapping[str, str]
-) -> dict[str, Difference]:
+) -> dict[str, Contrast]:
     """Interleaved minus each of ``schedules``, by name; one that was not trained is missing."""
     return {
         f"{name} {when}": difference(
@@ -136,7 +119,7 @@ def _worst(data: xr.Dataset, name: str, variable: str) -> NDArray[np.float64]:
     return np.where(own.stopped_at.values < 0, values, np.nan)
 
 
-def _judge(found: Difference) -> VerdictName:
+def _judge(found: Contrast) -> VerdictName:
     return judge_order(found, above=LEAST_GAIN, minimum_seeds=MINIMUM_SEEDS)
 
 
@@ -166,7 +149,7 @@ def _replayed(data: xr.Dataset) -> RegimeVerdict:
     found = _contrasts(data, trained, {"at the end": "final"})
     open_ = _unfit(data) or _shortage(data)
     verdict = "not evaluated" if open_ else judge_all([_judge(each) for each in found.values()])
-    texts = ", ".join(f"{name} {each.text}" for name, each in found.items())
+    texts = ", ".join(f"{name} {_text(each)}" for name, each in found.items())
     return regime.found(verdict, f"share {share:g}: {texts}")
 
 
@@ -189,7 +172,7 @@ def _parity(data: xr.Dataset | None) -> RegimeVerdict:
         own = data.isel(setting=places[0])
         found.append(np.where(own.stopped_at.values < 0, own.final_test.values, np.nan))
     gain = difference(found[0], found[1], "parity")
-    return regime.found(_judge(gain), f"uniform minus biased first, final test accuracy {gain.text}")
+    return regime.found(_judge(gain), f"uniform minus biased first, final test accuracy {_text(gain)}")
 
 
 def _exposures(data: xr.Dataset) -> tuple[str, ...]:
@@ -201,9 +184,3 @@ def _exposures(data: xr.Dataset) -> tuple[str, ...]:
         if name in data.schedule.values
     ]
     return (f"rows seen of {' and '.join(map(str, data.operation.values))}: {', '.join(texts)}",)
-
-
-def _stopped(data: xr.Dataset) -> tuple[str, ...]:
-    counts = (data.stopped_at >= 0).sum("replicate")
-    hit = [f"{name} ({int(n)})" for name, n in zip(data.schedule.values, counts.values, strict=True) if n]
-    return (f"stopped on a loss that is no number: {', '.join(hit)}",) if hit else ()

@@ -62,6 +62,20 @@ def told(data: xr.Dataset) -> str:
     )
 
 
+def stopped_notes(data: xr.Dataset, dim: str = "") -> tuple[str, ...]:
+    """How many networks stopped on a loss that is no number, for the notes: in all, or by ``dim``; none where none did.
+
+    By ``dim``, whose values name the settings, ``stopped_at`` has no other dim than that and ``replicate``.
+    """
+    stopped = data.stopped_at >= 0
+    if not dim:
+        count = int(stopped.sum())
+        return (f"stopped on a loss that is no number: {count} networks",) if count else ()
+    counts = stopped.sum("replicate").values.tolist()
+    hit = [f"{name} ({count})" for name, count in zip(data[dim].values, counts, strict=True) if count]
+    return (f"stopped on a loss that is no number: {', '.join(hit)}",) if hit else ()
+
+
 def _same(given: Any, wanted: Any) -> bool:
     if isinstance(wanted, str) or given is None:
         return given == wanted

@@ -7,7 +7,7 @@ import xarray as xr
 
 from companion.analysis.statistics import bootstrap_interval
 from companion.claims.contrasts import LARGEST_SHARE_OF_TIES, Contrast, contrast_times, judge_order
-from companion.claims.curriculum_settings import OPERATIONS, told, unregistered
+from companion.claims.curriculum_settings import OPERATIONS, stopped_notes, told, unregistered
 from companion.claims.judging import MINIMUM_SEEDS, judge_all, judge_interval
 from companion.claims.protocol import (
     Claim,
@@ -44,7 +44,7 @@ SPECTRUM_PRECEDES = Claim(
     deterministic=False,
     source="2301.05217",
     note="Half of a rise is set against 90 % of an accuracy: two thresholds on two curves are compared, not their "
-    "onsets.",
+    "onsets. The notes say what other thresholds give.",
     regimes=(
         Regime(
             "memorise only",
@@ -68,13 +68,14 @@ def spectrum_precedes(data: xr.Dataset) -> Verdict:
     if reason:
         return not_evaluated(SPECTRUM_PRECEDES, reason)
     found, gap = _found(data, OPERATION, ADDITIVE)
+    rise = _largest_rise(data, OPERATION, ADDITIVE)
     known = not math.isnan(found.centre)
     return Verdict(
         SPECTRUM_PRECEDES.id,
         _judged(found, gap, _spacing(data, OPERATION)),
         value=found.centre if known else None,
         interval=found.interval if known else None,
-        value_text=_described(found, gap),
+        value_text=_described(found, gap, rise),
         replicates=found.replicates,
         root_seed=int(data.attrs["root_seed"]),
         regimes=_regimes(data),
@@ -95,12 +96,21 @@ def _found(data: xr.Dataset, setting: str, basis: str) -> tuple[Contrast, float]
     """log(T_gen/T_spec) over replicates, and the smallest T_gen - T_spec, NaN where all are ties."""
     own = data.sel(setting=setting)
     spectral, generalised = own.concentrated_at.sel(basis=basis).values, own.generalised_at.values
-    noise = generator(0, "bootstrap", "curriculum spectrum", setting, basis)
-    # A time of step 0 has no logarithm; no evaluation lies between it and step 1.
-    found = contrast_times(np.maximum(spectral, 1.0), np.maximum(generalised, 1.0), generator=noise)
+    found = _contrast(spectral, generalised, setting, basis)
     untied = ~(np.isinf(spectral) & np.isinf(generalised))
     gaps = generalised[untied] - spectral[untied]
     return found, float(gaps.min()) if gaps.size else math.nan
+
+
+def _contrast(spectral: np.ndarray, later: np.ndarray, *name: str) -> Contrast:
+    """log(``later`` / ``spectral``) over replicates."""
+    noise = generator(0, "bootstrap", "curriculum spectrum", *name)
+    # A time of step 0 has no logarithm; no evaluation lies between it and step 1.
+    return contrast_times(np.maximum(spectral, 1.0), np.maximum(later, 1.0), generator=noise)
+
+
+def _largest_rise(data: xr.Dataset, setting: str, basis: str) -> float:
+    return float(data.rise.sel(setting=setting, basis=basis).max())
 
 
 def _spacing(data: xr.Dataset, setting: str) -> float:
@@ -123,17 +133,32 @@ def _judged(found: Contrast, gap: float, spacing: float) -> VerdictName:
     return judge_all([order, resolved])
 
 
-def _described(found: Contrast, gap: float) -> str:
-    """Ratio of times with its interval and the smallest distance: "1.24 (1.12 to 1.40), at least 50 steps apart"."""
+def _described(found: Contrast, gap: float, rise: float) -> str:
+    """Ratio of times with its interval and the smallest distance, or what never happens and the largest ``rise``."""
+    text = _ratio(found)
+    if found.ties < 1 and math.isfinite(found.centre):
+        return f"{text}, {_smallest(gap)}"
+    if text == "missing":
+        return text
+    return f"{text}: the share rises by {rise:.3g} at most, and counts above {SHARED['least_rise']:g}"
+
+
+def _smallest(gap: float) -> str:
+    return f"smallest gap {gap:g} steps" if math.isfinite(gap) else "in some runs without any concentration"
+
+
+def _ratio(found: Contrast) -> str:
+    """Ratio of times with its interval: "ratio 1.24 (1.12 to 1.40)"; words where one is never reached."""
     if math.isnan(found.centre):
         return "missing"
     if found.ties == 1:
         return "neither in any run"
+    if math.isinf(found.centre):
+        return "concentrates, never generalises" if found.centre > 0 else "generalises, never concentrates"
     low, high = np.exp(found.interval)
-    ratio = f"ratio {np.exp(found.centre):.2f}"
     interval = f" ({low:.2f} to {high:.2f})" if found.replicates > 1 else ""
     ties = f", {100 * found.ties:.0f} % ties" if found.ties else ""
-    return f"{ratio}{interval}, smallest gap {gap:g} steps{ties}"
+    return f"ratio {np.exp(found.centre):.2f}{interval}{ties}"
 
 
 def _regimes(data: xr.Dataset) -> tuple[RegimeVerdict, ...]:
@@ -145,7 +170,8 @@ def _regimes(data: xr.Dataset) -> tuple[RegimeVerdict, ...]:
             verdicts.append(regime.found("not evaluated", reason))
             continue
         found = _found(data, setting, ADDITIVE)
-        verdicts.append(regime.found(_judged(*found, _spacing(data, setting)), _described(*found)))
+        text = _described(*found, _largest_rise(data, setting, ADDITIVE))
+        verdicts.append(regime.found(_judged(*found, _spacing(data, setting)), text))
     return (*verdicts, component.found(*_component(data)))
 
 
@@ -172,20 +198,31 @@ def _component(data: xr.Dataset) -> tuple[VerdictName, str]:
     )
 
 
+def _levels(data: xr.Dataset, setting: str, basis: str) -> str:
+    """The same half of a rise against other accuracies, on test rows that no mirror helps with."""
+    own = data.sel(setting=setting)
+    spectral = own.concentrated_at.sel(basis=basis).values
+    texts = []
+    for level in data.level.values.tolist():
+        later = own.understood_at.sel(level=level).values
+        found = _contrast(spectral, later, setting, basis, f"{level:g}")
+        first = int((later > spectral).sum())
+        texts.append(f"{100 * level:.0f} % {_ratio(found)}, {first} of {later.size} runs after it")
+    return f"{setting}, over the step with so many test rows whose mirror is unseen: {'; '.join(texts)}"
+
+
 def _notes(data: xr.Dataset) -> tuple[str, ...]:
-    """Settings, multiplication in its own basis, rises, and runs that stopped."""
-    notes = [told(data)]
+    """Settings, other thresholds, multiplication in its own basis, rises, and runs that stopped."""
+    notes = [told(data), _levels(data, OPERATION, ADDITIVE)]
     if not _unfit(data, OTHER):
         found, gap = _found(data, OTHER, MULTIPLICATIVE)
         verdict = _judged(found, gap, _spacing(data, OTHER))
-        notes.append(f"multiplication in its own basis: {_described(found, gap)} ({verdict})")
+        text = _described(found, gap, _largest_rise(data, OTHER, MULTIPLICATIVE))
+        notes += [
+            f"multiplication in its own basis: {text} ({verdict})",
+            _levels(data, OTHER, MULTIPLICATIVE),
+        ]
     for name in data.setting.values:
         rise = data.rise.sel(setting=name, basis=ADDITIVE).values
         notes.append(f"rise of the additive share, {name}: {rise.min():.2f} to {rise.max():.2f}")
-    stopped = (data.stopped_at >= 0).sum("replicate")
-    notes += [
-        f"stopped on a loss that is no number: {name} ({int(count)})"
-        for name, count in zip(data.setting.values, stopped.values, strict=True)
-        if count
-    ]
-    return tuple(notes)
+    return (*notes, *stopped_notes(data, "setting"))

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from companion.claims.contrasts import LARGEST_SHARE_OF_TIES, Contrast, contrast_times, judge_order
-from companion.claims.curriculum_settings import PARITY, unregistered
+from companion.claims.curriculum_settings import PARITY, stopped_notes, unregistered
 from companion.claims.judging import judge_all
 from companion.claims.protocol import (
     Claim,
@@ -81,7 +81,7 @@ def width(data: xr.Dataset) -> Verdict:
             *(f"{name}: {each}" for name, each in parts.items() if each != "holds"),
             *(f"ratio at width {each}: {described(_gain(*pairs[each], str(each)))}" for each in WIDTHS),
             *(f"censored at width {each}: {100 * share:.0f} % of the runs" for each, share in shares.items()),
-            *_stopped(data),
+            *stopped_notes(data),
         ),
         keys=stored_keys(data),
     )
@@ -157,8 +157,3 @@ def _regimes(data: xr.Dataset) -> tuple[RegimeVerdict, ...]:
             verdict = judge_order(gain, above=LEAST_GAIN, minimum_seeds=LEAST_SEEDS)
             found.append(regime.found(verdict, f"ratio {described(gain)}"))
     return tuple(found)
-
-
-def _stopped(data: xr.Dataset) -> tuple[str, ...]:
-    count = int((data.stopped_at.values >= 0).sum())
-    return (f"stopped on a loss that is no number: {count} networks",) if count else ()

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from companion.figures.beside import beside, taken_out
 from companion.figures.described import described
 from companion.figures.marks import letter_panels
+from companion.figures.seed_times import seed_times
 from companion.figures.style import GREY, PALETTE, axis_label, figure
 
 _PRODUCTS: Final = "group"
@@ -56,7 +57,8 @@ def families(data: xr.Dataset) -> Figure:
         _curves(
             products, own.product_test, own.product_train, PALETTE[colour], str(group.company.values[place])
         )
-        _times(times, own, PALETTE[colour], marker, place)
+        reached = [own[each].values for each in ("memorised", "generalised")]
+        seed_times(times, place, reached, PALETTE[colour], marker, float(group.attrs["steps"]))
     products.set_ylabel(f"accuracy, products in $S_{data.attrs['group_degree']}$")
     _company_axis(times, group)
     for axes in (rows, products):
@@ -107,23 +109,6 @@ def _pair_axis(axes: Axes, data: xr.Dataset) -> None:
     axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_ylim(-0.03, 1.05)
     axes.set_ylabel("final accuracy, new rows")
-
-
-def _times(axes: Axes, own: xr.Dataset, colour: str, marker: str, place: int) -> None:
-    """Times of each seed, training and test rows joined by a line; what is not reached stands at the end."""
-    end = 1.04 * float(own.attrs["steps"])
-    count = own.sizes["replicate"]
-    at = place + (np.linspace(-0.2, 0.2, count) if count > 1 else np.zeros(1))
-    given = {"memorised": colour, "generalised": "white"}
-    heights = [np.minimum(own[name].values, end) for name in given]
-    axes.vlines(at, heights[0], heights[1], color=colour, linewidth=0.6, alpha=0.7)
-    for (name, fill), height in zip(given.items(), heights, strict=True):
-        late = np.isinf(own[name].values)
-        look: dict[str, Any] = {"color": colour, "linestyle": "", "markerfacecolor": fill}
-        look |= {"markeredgewidth": 0.7, "zorder": 3.2 if name == "memorised" else 3.0}
-        axes.plot(at[~late], height[~late], marker, markersize=3.2, **look)
-        # An open triangle is larger and behind, so that both are seen where neither is reached.
-        axes.plot(at[late], height[late], "^", markersize=3.0 if name == "memorised" else 5.0, **look)
 
 
 def _company_axis(axes: Axes, group: xr.Dataset) -> None:

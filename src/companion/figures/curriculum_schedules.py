@@ -28,11 +28,13 @@ _COLOURS = tuple(PALETTE[name] for name in ("blue", "vermilion", "green", "plum"
     caption="Test accuracy of each operation (colour) against training steps under each schedule: thin lines are "
     "seeds, thick ones their mean. Shading: the operation of the stage. Strips: weights $w(t)$ in a batch, "
     "means over seeds. The learning rate is the same for all schedules: constant, then falling linearly to 0 from the "
-    "dotted line on; under blocks only the last operation meets the fall. The gate goes on once an operation's "
-    "training rows are known; yoked networks have the weights of another seed's gate. Bars below: means over seeds "
+    "dotted line on; under blocks only the last operation meets the fall. The gate goes on once those rows of an "
+    "operation's training set are known that are held from training; yoked networks have the weights of another seed's "
+    "gate. Bars below: means over seeds "
     "(dots), accuracies are means of three evaluations in a row: test accuracy in the end; forgetting, the highest "
     "less the last; test accuracy less that of the interleaved network of the same seed, each when it had first seen "
-    "as many rows of the operation as the one that sees fewer. $\\gamma$: strength of the penalty that ties weights "
+    "as many rows of the operation as the one that sees fewer, missing where the learning rate differs at these two "
+    "moments by more than a tenth of the largest. $\\gamma$: strength of the penalty that ties weights "
     "to where they were at the switch; of several, the strongest has curves.",
     equation=r"F_i=\max_t A_i(t)-A_i(T),\qquad N_i(t)=\sum_{s<t}B\,w_i(s),\qquad "
     r"\frac{\gamma}{2}\left|\theta-\theta_{\mathrm{switch}}\right|^2",
@@ -142,14 +144,15 @@ def _strip(axes: Axes, own: xr.Dataset) -> None:
 
 
 def _bars(axes: Axes, data: xr.Dataset, name: str, label: str) -> None:
-    """Means over seeds of each operation by schedule, from the top down, and the seeds themselves."""
+    """Means over seeds of each operation by schedule, from the top down, and the seeds; NaN has no place."""
     count = data.sizes["operation"]
     rows = np.arange(data.sizes["schedule"], dtype=float)
     thick = 0.8 / count
     for place, colour in zip(range(count), _COLOURS, strict=False):
         values = data[name].isel(operation=place).transpose("schedule", "replicate").values
         at = rows + (place - (count - 1) / 2) * thick
-        axes.barh(at, values.mean(axis=1), height=0.9 * thick, color=colour, alpha=0.55, linewidth=0)
+        means = data[name].isel(operation=place).mean("replicate").values
+        axes.barh(at, means, height=0.9 * thick, color=colour, alpha=0.55, linewidth=0)
         axes.plot(values, at, linestyle="", marker="o", markersize=1.5, markeredgewidth=0, color=colour)
     axes.set_yticks(rows, [_text(each) for each in data.schedule.values.tolist()])
     axes.tick_params(axis="y", length=0)

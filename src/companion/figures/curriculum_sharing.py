@@ -29,14 +29,16 @@ _BASES: Final = ("additive", "multiplicative")
     "(thick; above 0 a step for the partner lowers it) and on its training rows (thin); (d) the same for the weights "
     "of the embedding alone. (e) Share of the five strongest frequencies in the embedding of the numbers, over Z$_p$ "
     "(circles) and over its units (open squares), and (f) the shares of all frequencies at the end, strongest first in "
-    "each seed, which need not be the same ones.",
+    "each seed, which need not be the same ones. (g) Cross-validated accuracy of a linear probe of subtraction's "
+    "stream after the last block, over its whole table, for the answer, and (h) for the operands $a$ (thick) and $b$ "
+    "(thin); dashed: chance.",
     equation=r"\mathrm{CKA}(X,Y)=\frac{\|Y^\top X\|_F^2}{\|X^\top X\|_F\,\|Y^\top Y\|_F},\qquad "
     r"P_k\propto\Big\|\sum_a W_a\,e^{-2\pi\mathrm{i}ka/p}\Big\|^2",
 )
 def sharing(data: xr.Dataset) -> Figure:
-    """Alignments of streams, of gradients, and characters of the embedding, a colour for each partner."""
-    drawing, grid = figure("text", height=4.1, nrows=2, ncols=3)
-    between, to_final, gradients, embedding, shares, spectra = grid.ravel()
+    """Alignments of streams and of gradients, characters of the embedding, and probes, a colour for each partner."""
+    drawing, grid = figure("text", height=4.1, nrows=2, ncols=4)
+    between, to_final, gradients, embedding, shares, spectra, answer, operands = grid.ravel()
     for place, name in enumerate(data.partner.values.tolist()):
         one = data.isel(partner=place)
         look, shift = partner_look(name, place), 1.04 ** (place - (data.sizes["partner"] - 1) / 2)
@@ -47,6 +49,14 @@ def sharing(data: xr.Dataset) -> Figure:
             _curve(axes, cosines.sel(rows="test"), look, shift)
             _curve(axes, cosines.sel(rows="train"), look | _THIN, shift)
         _spectra(shares, spectra, one, look, shift)
+        probe = one.probe.isel(layer=-1)
+        _curve(answer, probe.sel(read="answer"), look, shift)
+        _curve(operands, probe.sel(read="a"), look, shift)
+        _curve(operands, probe.sel(read="b"), look | _THIN, shift)
+    for axes, text in ((answer, "probe of the answer"), (operands, "probes of the operands")):
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_ylabel(text)
+        guide(axes, y=1 / data.attrs["prime"])
     for axes, text in ((between, "CKA, sub and partner"), (to_final, "CKA, now and at the end")):
         axes.set_ylim(None, 1.03)
         axes.set_ylabel(text.replace("sub", data.attrs.get("target", "sub")))
@@ -56,7 +66,7 @@ def sharing(data: xr.Dataset) -> Figure:
         guide(axes, y=0.0)
     shares.set_ylabel(axis_label(data.share))
     shares.set_ylim(None, 1.03)
-    for axes in (between, to_final, gradients, embedding, shares):
+    for axes in (between, to_final, gradients, embedding, shares, answer, operands):
         step_axis(axes, data.step.values)
         axes.set_xlabel(axis_label(data.step))
     spectra.set_xlabel(axis_label(data["rank"]))
@@ -101,8 +111,8 @@ def _legend(drawing: Figure, names: list[str]) -> None:
     handles = [Line2D([], [], label=name, **partner_look(name, place)) for place, name in enumerate(names)]
     ink = PALETTE["ink"]
     handles += [
-        Line2D([], [], color=ink, linewidth=1.2, label="same pairs / test rows"),
-        Line2D([], [], color=ink, label="same answers / training rows", **_THIN),
+        Line2D([], [], color=ink, linewidth=1.2, label="same pairs / test rows / $a$"),
+        Line2D([], [], color=ink, label="same answers / training rows / $b$", **_THIN),
     ]
     handles += [Line2D([], [], color=ink, linestyle="", label=basis, **_mark(basis, ink)) for basis in _BASES]
     drawing.legend(handles=handles, loc="outside upper center", ncols=4, handlelength=2.2)

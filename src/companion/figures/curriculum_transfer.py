@@ -14,7 +14,7 @@ from companion.figures.beside import beside, taken_out
 from companion.figures.curriculum_returns import draw_returns
 from companion.figures.described import described
 from companion.figures.marks import guide, letter_panels, simulation_points
-from companion.figures.style import DIVERGING, PALETTE, SEQUENTIAL, axis_label, figure
+from companion.figures.style import DIVERGING, PALETTE, SEQUENTIAL, figure
 
 _COLOURS: Final = ("blue", "vermilion", "green", "orange", "plum", "sky", "ink")
 _MARKERS: Final = "osD^vP*X"
@@ -29,17 +29,20 @@ _RETURNS: Final = "return"
     "target's test rows are answered, alone over after the source; networks that do not get there count with "
     "the whole stage, so that 1 also stands where none does. (b) Final test accuracy of the target after the "
     "source less that alone, from the same start on the same rows. (c) Forgetting of the source: its test "
-    "accuracy at the switch less that at the end, not below 0. (d) What is gained, against what is forgotten; "
+    "accuracy at the switch less that at the end, not below 0. (d) Forward transfer, the target's test accuracy at the "
+    "switch, before a row of it, less chance, against backward transfer, what the target's stage does to the source; "
     "colour: target, marker: source. The learning rate falls to 0 over the same last steps in all of them. "
     "(e) One pair, and its source again, at a constant learning rate: test accuracy of the source (solid) and of the "
     "target (dashed), Adam's moments kept or reset at the dotted switches; thin, seeds; thick, means. (f) Steps until "
     "90 % of the source's test rows are answered for the first time (filled) and again (open), joined by seed; "
-    "triangles: not within the stage. Stages, shares and operations are our settings.",
+    "triangles: not within the stage, so that its first time is only known to be longer; green: the source for the "
+    "first time, after a stage of the target and none of its own, the control of what the target alone gives. "
+    "Stages, shares and operations are our settings.",
     equation=r"R[j\leftarrow i]=\frac{\langle\min(T_j,T)\rangle}{\langle\min(T_{j|i},T)\rangle},\qquad "
     r"F_i=\max_k A_{ki}-A_{Ki}",
 )
 def transfer(data: xr.Dataset) -> Figure:
-    """Three matrices with their numbers written in, gain against forgetting, and what `with_returns` put beside."""
+    """Three matrices with their numbers written in, both transfers, and what `with_returns` put beside."""
     returned = taken_out(data, _RETURNS)
     rows = 2 if returned is None else 3
     drawing, grid = figure(
@@ -57,7 +60,7 @@ def transfer(data: xr.Dataset) -> Figure:
     gain.set_title("gain in final test accuracy")
     _heat(lost, data, means["forgetting"], intervals["forgetting"], 2 * means["forgetting"] - 1, SEQUENTIAL)
     lost.set_title("forgetting $F_i$ of the source")
-    _against(both, data, means, intervals)
+    _against(both, data)
     if returned is not None:
         switches = [data.attrs["return_source_steps"], data.attrs["return_target_steps"]]
         draw_returns(grid[2, 0], grid[2, 1], returned, switches)
@@ -115,26 +118,31 @@ def _number(value: float) -> str:
     return "?" if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _against(
-    axes: Axes, data: xr.Dataset, means: dict[str, np.ndarray], intervals: dict[str, tuple[np.ndarray, ...]]
-) -> None:
-    """Gain of the target against forgetting of the source, with intervals on the gain."""
+def _against(axes: Axes, data: xr.Dataset) -> None:
+    """Forward transfer to the target against backward transfer to the source, with intervals on the former."""
     names = data.target.values.tolist()
-    for row, column in np.ndindex(means["gain"].shape):
+    backward = _matrix(data.backward_transfer.mean("replicate", skipna=False))
+    forward, low, high = (
+        _matrix(each)
+        for each in (
+            data.forward_transfer.mean("replicate", skipna=False),
+            data.forward_transfer_low,
+            data.forward_transfer_high,
+        )
+    )
+    for row, column in np.ndindex(forward.shape):
         if row == column:
             continue
         colour = PALETTE[_COLOURS[column % len(_COLOURS)]]
         marker = _MARKERS[row % len(_MARKERS)]
-        low, high = (end[row, column] for end in intervals["gain"])
-        point = ([means["forgetting"][row, column]], [means["gain"][row, column]], [low], [high])
+        point = ([each[row, column]] for each in (backward, forward, low, high))
         simulation_points(axes, *point, color=colour, fmt=marker, markersize=4)
-    guide(axes, y=0.0)
-    axes.set_xlim(-0.05, 1.05)
-    axes.set_xlabel(axis_label(data.forgetting))
-    axes.set_ylabel("gain of the target")
+    guide(axes, x=0.0, y=0.0)
+    axes.set_xlabel("backward transfer to the source")
+    axes.set_ylabel("forward transfer to the target")
     for place, name in enumerate(names):
         axes.plot([], [], "s", color=PALETTE[_COLOURS[place % len(_COLOURS)]], label=f"target {name}")
     for place, name in enumerate(names):
         ink = {"color": PALETTE["ink"], "markerfacecolor": "white", "markeredgewidth": 0.7}
         axes.plot([], [], _MARKERS[place % len(_MARKERS)], label=f"source {name}", **ink)
-    axes.legend(loc="center left", ncols=2, fontsize=6)
+    axes.legend(loc="best", ncols=2, fontsize=6)

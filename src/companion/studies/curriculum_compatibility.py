@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
+from companion.analysis.checkpoint_grids import log_spaced
 from companion.analysis.curriculum_times import area_in_log_time, final_accuracy, first_checkpoint
 from companion.store.durable import stored
 from companion.studies.curriculum_runs import recorded_settings, trained
@@ -21,6 +22,7 @@ from companion.training.curriculum_spec import CurriculumSpec
 ALONE: Final = "none"
 _KINDS: Final = ("shuffled", "private")
 _DIGITS: Final = 4  # of the curves that are drawn
+_DRAWN_FROM: Final = 10  # their first step
 
 _FINAL: Final = {
     "final_train": (0, "train_accuracy", "final training accuracy"),
@@ -167,12 +169,7 @@ def _summary(runs: xr.Dataset, partner: str, drawn_steps: int) -> xr.Dataset:
             np.full(len(test), np.nan),
             found["partner_test"][2],
         )
-    places = np.unique(
-        [
-            int(np.abs(steps - each).argmin())
-            for each in np.geomspace(min(10.0, steps[-1]), steps[-1], drawn_steps)
-        ]
-    )
+    places = log_spaced(steps, _DRAWN_FROM, drawn_steps)
     at, curves = np.full(drawn_steps, np.nan), np.full((len(test), drawn_steps), np.nan)
     at[: places.size], curves[:, : places.size] = steps[places], test[:, places].round(_DIGITS)
     generalised = {"long_name": r"$T_\mathrm{gen}$", "units": "steps"}

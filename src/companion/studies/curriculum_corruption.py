@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
+from companion.analysis.checkpoint_grids import nearest
 from companion.analysis.curriculum_times import final_accuracy
 from companion.store.durable import stored
 from companion.studies.curriculum_runs import trained
@@ -57,7 +58,7 @@ def corrupted_labels(
     own = runs.isel(operation=0, drop=True).transpose("variation", "replicate", "step", ...)
     last = int(own.step[-1])
     wanted = np.union1d(np.geomspace(1, last, _POINTS // 2), np.linspace(0, last, _POINTS // 2))
-    kept = np.unique(np.abs(own.step.values[:, None] - wanted).argmin(axis=0))
+    kept = nearest(own.step.values, wanted)
     decay_from = spec.steps - round(spec.decay_share * spec.steps)
     until = int((own.step.values <= decay_from).sum())
     dims, shape = (

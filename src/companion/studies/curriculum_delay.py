@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from companion.analysis.checkpoint_grids import log_spaced
 from companion.analysis.curriculum_times import THRESHOLD, final_accuracy, first_checkpoint
 from companion.store.durable import stored
 from companion.studies.curriculum_runs import recorded_settings, trained
@@ -123,8 +124,7 @@ def _summary(runs: xr.Dataset, drawn_from: float, drawn_steps: int) -> xr.Datase
         for name, source in (("memorised_at", "train"), ("generalised_at", "test"))
     }
     steps = own.step.values
-    wanted = np.geomspace(min(max(drawn_from, 1.0), steps[-1]), steps[-1], drawn_steps)
-    kept = np.unique([int(np.abs(steps - each).argmin()) for each in wanted])
+    kept = log_spaced(steps, drawn_from, drawn_steps)
     words = {"memorised_at": MEMORISED, "generalised_at": GENERALISED}
     by_step, by_level = ("replicate", "step"), ("replicate", "threshold")
     return xr.Dataset(

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from companion.analysis.checkpoint_grids import evenly_spaced
 from companion.analysis.curriculum_times import THRESHOLD, final_accuracy, first_checkpoint
 from companion.datasets.composed_operations import composed_name, held_out_pairs
 from companion.store.durable import stored
@@ -53,20 +54,16 @@ def composed_pairs(
 
     ``spec`` gives prime, network, batch and steps, which are the same in both; the share ``primitive_share`` of them
     goes to the primitives under "operations first". A pair's table has ``triples`` rows, all where that is 0. Every row
-    of a held-out pair is new; ``fraction`` and ``primitive_fraction`` of the tables of the other pairs and of the
-    primitives are trained on. Evaluations are evenly spaced, whatever ``spec.every`` says.
+    of a held-out pair is new and judged; ``fraction`` and ``primitive_fraction`` of the tables of the other pairs and
+    of the primitives are trained on. Evaluations are evenly spaced, whatever ``spec.every`` says.
 
     Dims ``treatment``, ``replicate``, ``step``; means over operations. ``rows`` and ``pairs``: test accuracy on pairs
     that are trained on, and on those that are not; ``known``: on training rows of the former; ``alone``: on those of
-    the primitives. ``final_rows``, ``final_pairs``: means of the last three evaluations; ``rows_at``: first step with
-    90 % of ``rows``, inf where never. ``final_pair`` (.., pair): of each held-out pair; ``chance`` (pair,): accuracy of
-    always giving its commonest answer. ``stopped_at`` (-1: never).
+    the primitives. ``final_rows``: mean of the last three evaluations, ``final_pair`` (.., pair): of each held-out
+    pair; ``chance`` (pair,): accuracy of always giving its commonest answer. ``stopped_at`` (-1: never).
 
-    Raises ValueError for a batch of 0, under which held-out pairs would be trained on, and a number of pairs that
-    cannot be held out.
+    Raises ValueError for a number of pairs that cannot be held out.
     """
-    if not spec.batch:
-        raise ValueError("spec.batch: 0 given; allowed: a whole number >= 1, as pairs are held out")
     met, new = held_out_pairs(primitives, held_out, seed=seed)
     if not new:
         raise ValueError(f"held_out: {held_out} given; allowed: 1 to {(len(primitives) - 1) ** 2}")
@@ -117,14 +114,18 @@ def composed_specs(
         "pairs": (*met, *new),
         "triples": triples,
         "fractions": (*[primitive_fraction] * first, *[fraction] * (len(met) + len(new))),
+        "held_out": tuple(composed_name(*pair) for pair in new),
     }
-    own = spec.changed(tasks=tasks, every=_spacing(spec))
     weights = [_even(last + len(new), *stage) for stage in ((0, first), (first, last))]
     schedules: dict[str, dict[str, Any]] = {
         DIRECT: {"weights": weights[1]},
         PRIMITIVES_FIRST: {"kind": "staged", "stages": weights, "ends": (primitive_share, 1.0)},
     }
-    return {name: own.changed(schedule=schedule) for name, schedule in schedules.items()}
+    # All at once: a schedule that gives weight to what is held out would be refused.
+    return {
+        name: spec.changed(tasks=tasks, every=_spacing(spec), schedule=schedule)
+        for name, schedule in schedules.items()
+    }
 
 
 @stored(
@@ -196,8 +197,7 @@ def _spacing(spec: CurriculumSpec) -> int:
 
 def _even_looks(runs: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:
     """The evaluations that are evenly spaced, and the last; replicate first, then step."""
-    steps = runs.step.values
-    kept = np.flatnonzero((steps % spec.every == 0) | (steps == spec.steps))
+    kept = evenly_spaced(runs.step.values, spec.every)
     names = ["train_accuracy", "test_accuracy", "stopped_at"]
     return runs[names].isel(variation=0, step=kept).transpose("replicate", "step", "operation")
 
@@ -213,16 +213,11 @@ def _composed(runs: xr.Dataset, first: int, last: int) -> xr.Dataset:
     }
     means = {name: (values.mean(axis=-1), f"accuracy, {label}") for name, (values, label) in curves.items()}
     by_step = ("replicate", "step")
-    reached = {"long_name": r"$T_\mathrm{gen}$", "units": "steps"}
     each = np.moveaxis(test[..., last:], 1, -1)
     return xr.Dataset(
         {name: (by_step, mean.round(_DIGITS), {"long_name": label}) for name, (mean, label) in means.items()}
         | {
-            f"final_{name}": ("replicate", final_accuracy(means[name][0]), {"long_name": means[name][1]})
-            for name in ("rows", "pairs")
-        }
-        | {
-            "rows_at": ("replicate", first_checkpoint(runs.step, means["rows"][0], THRESHOLD), reached),
+            "final_rows": ("replicate", final_accuracy(means["rows"][0]), {"long_name": means["rows"][1]}),
             "final_pair": (("replicate", "pair"), final_accuracy(each)),
             "stopped_at": ("replicate", runs.stopped_at.values.astype(np.int64)),
         },

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from companion.analysis.checkpoint_grids import log_spaced
 from companion.analysis.curriculum_times import area_in_log_time, final_accuracy, first_checkpoint
 from companion.analysis.statistics import bootstrap_band
 from companion.compute.seeds import generator
@@ -32,7 +33,7 @@ _BY_RUN = ("company", "role", "replicate")
 
 @stored(
     device=True,
-    calls=lambda pairs, fractions, shares, spec, replicates, seed, *, block, widths, **_: [
+    calls=lambda pairs, fractions, shares, spec, replicates, seed, *, block, widths, rates, **_: [
         (
             trained(
                 own,
@@ -43,15 +44,9 @@ _BY_RUN = ("company", "role", "replicate")
             ),
             [_alone(own, share, seeds, seed, block) for share in shares],
         )
-        for width in widths or (spec.width,)
+        for at_width in _sized(spec, widths, rates)
         for pair, fraction, seeds in zip(pairs, fractions, replicates, strict=True)
-        for own in [
-            spec.changed(
-                width=width,
-                hidden=4 * width,
-                tasks=spec.tasks.model_dump() | {"operations": pair, "fractions": (fraction,)},
-            )
-        ]
+        for own in [_on(at_width, pair, fraction)]
     ],
 )
 def exposure_imbalance(
@@ -94,8 +89,7 @@ def exposure_imbalance(
     parts, labels = [], []
     for at_width in sized:
         for (common, rare), fraction, seeds in zip(pairs, fractions, replicates, strict=True):
-            tasks = spec.tasks.model_dump() | {"operations": (common, rare), "fractions": (fraction,)}
-            own = at_width.changed(tasks=tasks)
+            own = _on(at_width, (common, rare), fraction)
             together = trained(
                 own,
                 seeds,
@@ -133,6 +127,10 @@ def _sized(spec: CurriculumSpec, widths: Sequence[int], rates: Sequence[float]) 
         spec.changed(width=width, hidden=4 * width, learning_rate=rate)
         for width, rate in zip(chosen, own, strict=True)
     ]
+
+
+def _on(spec: CurriculumSpec, pair: Sequence[str], fraction: float) -> CurriculumSpec:
+    return spec.changed(tasks=spec.tasks.model_dump() | {"operations": tuple(pair), "fractions": (fraction,)})
 
 
 def _check(
@@ -233,8 +231,7 @@ def _filled(values: NDArray, most: int) -> NDArray:
 def _curves(rare: xr.Dataset, drawn_from: float, drawn_steps: int) -> xr.Dataset:
     """Means over replicates of the rare operation along about ``drawn_steps`` steps, evenly spaced in log t."""
     steps = rare.step.values
-    wanted = np.geomspace(max(drawn_from, 1.0), steps[-1], drawn_steps)
-    places = np.unique([int(np.abs(steps - each).argmin()) for each in wanted])
+    places = log_spaced(steps, drawn_from, drawn_steps)
     kept = rare.isel(step=places).drop_vars("operation").transpose("replicate", "step", ...)
     accuracy = kept.test_accuracy.values.T
     low, high = bootstrap_band(accuracy, generator=generator(0, "exposure imbalance"))

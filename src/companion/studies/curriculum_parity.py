@@ -19,6 +19,7 @@ UNIFORM: Final = 0.5
 _DIGITS: Final = 4  # of the curves that are drawn
 #: Fields of the spec that results record: what claims are registered for.
 _RECORDED: Final = (
+    "steps",
     "biased_steps",
     "batch",
     "layers",

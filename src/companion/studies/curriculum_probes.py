@@ -3,55 +3,36 @@
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from companion.analysis.representations import class_probe
 from companion.compute.seeds import generator
-from companion.models.transformer import TransformerStack
-from companion.training.curriculum_spec import CurriculumSpec
+from companion.datasets.operations import TaskSet
 
-#: What is read off: the operands, whether the first is even, and the answer.
-READ: Final = ("a", "b", "parity of a", "answer")
-
-_BLOCK = 2048  # rows that go through the networks at once
+#: What is read off: the operands and the answer.
+READ: Final = ("a", "b", "answer")
 
 
 def operation_probes(
-    spec: CurriculumSpec, weights: NDArray, seed: int, operation: int = 0
+    tasks: TaskSet, streams: NDArray[np.float64], seed: int, operation: int = 0
 ) -> NDArray[np.float64]:
-    """Cross-validated accuracies (networks, layers, `READ`) of linear probes of the stream at "=" over the whole table.
+    """Cross-validated accuracies (networks, layers, `READ`) of linear probes of an operation's streams.
 
-    ``weights`` (networks, weights) are those of networks of ``spec`` under the root ``seed``. Folds are of rows,
-    trained on or not: a probe asks what is there, not whether the rule is known. Ridge regression of class indicators
-    (`analysis.representations.class_probe`), classes counted alike, so that chance is one over their number. NaN for a
-    network whose weights are no numbers.
+    ``streams`` (layers, networks, rows, width) are at "=" over the operation's whole table in ``tasks``. Folds are of
+    rows, trained on or not, the same at every call under ``seed``: a probe asks what is there, not whether the rule is
+    known. Ridge regression of class indicators (`analysis.representations.class_probe`), classes counted alike, so that
+    chance is one over their number. NaN for a network whose streams are no numbers.
     """
-    tasks = spec.tasks.tasks(seed)
     rows = tasks.rows(tasks.operations[operation])
     operands = tasks.operands[rows]
-    labels = (operands[:, 0], operands[:, 1], operands[:, 0] % 2, tasks.answers[rows])
-    stack = TransformerStack(spec.network(tasks))
-    found = np.full((len(weights), stack.spec.layers, len(READ)), np.nan)
-    known = np.isfinite(weights).all(axis=1)
+    labels = (operands[:, 0], operands[:, 1], tasks.answers[rows])
+    found = np.full((streams.shape[1], len(streams), len(READ)), np.nan)
+    known = np.isfinite(streams).all(axis=(0, 2, 3))
     if not known.any():
         return found
-    streams = _streams(stack, weights[known], tasks.tokens[rows])
     for place, (name, own) in enumerate(zip(READ, labels, strict=True)):
         values, classes = np.unique(own, return_inverse=True)
-        probe = class_probe(
-            streams, classes, len(values), generator=generator(seed, "operation probes", name)
-        )
+        noise = generator(seed, "operation probes", name)
+        probe = class_probe(streams[:, known], classes, len(values), generator=noise)
         found[known, :, place] = probe.accuracy.T
     return found
-
-
-@torch.no_grad()
-def _streams(stack: TransformerStack, weights: NDArray, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Residual streams (layers, networks, rows, width)."""
-    given, table = torch.from_numpy(np.array(weights, dtype=np.float32)), torch.from_numpy(tokens)
-    parts = [
-        stack.layer_features(given, table[start : start + _BLOCK].expand(len(given), -1, -1))
-        for start in range(0, len(table), _BLOCK)
-    ]
-    return torch.cat(parts, dim=2).double().numpy()

@@ -15,12 +15,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from companion.compute.sweeps import Condition, sweep
-from companion.store.durable import stored, workspace
+from companion.analysis.checkpoint_grids import evenly_spaced
+from companion.store.durable import stored
 from companion.studies.curriculum_runs import recorded_settings, trained
-from companion.training.curricula import train_curriculum
+from companion.studies.curriculum_yokes import foreseen_yoked, yoked
 from companion.training.curriculum_spec import CurriculumSpec
-from companion.training.schedules import Recorded
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +43,8 @@ REFERENCE, CONSOLIDATED = "interleaved", "blocked"
 _ADAPTIVE = ("gate", "loss", "progress")
 #: Evaluations whose mean is an accuracy: the learning rate makes single ones noisy.
 LOOKS = 3
+#: Learning rates count as alike up to this share of the largest.
+_LIKE_RATES: Final = 0.1
 
 _NUMBERS = {
     "final": "final test accuracy",
@@ -75,62 +76,13 @@ def scheduled(name: str, spec: CurriculumSpec, replay: float = 0.1) -> Curriculu
 
 @stored(
     device=True,
-    work=lambda conditions, spec, **_: (
-        spec.steps
-        * (
-            2e7
-            + len(conditions) * spec.batch * 4 * spec.layers * spec.width * (4 * spec.width + 2 * spec.hidden)
-        )
-    ),
-)
-def yoked_runs(conditions: Sequence[Condition], spec: CurriculumSpec, seed: int) -> xr.Dataset:
-    """Train one stack on recorded mixtures: ``replicate``, and ``weights`` that hold from the steps ``seen`` on."""
-    realised = np.array([condition["weights"] for condition in conditions]).swapaxes(0, 1)
-    schedule = Recorded(np.array(conditions[0]["seen"], dtype=np.int64), realised)
-    replicates = [condition["replicate"] for condition in conditions]
-    with workspace() as folder:
-        found = train_curriculum(spec, replicates, root=seed, schedule=schedule, folder=folder)
-    return found.drop_vars("replicate").rename(run="condition")
-
-
-def yoked(spec: CurriculumSpec, runs: xr.Dataset, replicates: int, seed: int, block: int) -> xr.Dataset:
-    """Networks on the mixtures that ``runs`` (replicate, look, ...) of ``spec`` realised, one on, and on their rows."""
-    recorded = runs.mixture.transpose("look", "replicate", "operation")
-    control = Recorded(recorded.look.values, recorded.values).yoked()
-    conditions = [
-        {
-            "replicate": replicate,
-            "seen": control.steps_seen.tolist(),
-            "weights": control.realised[:, replicate].tolist(),
-        }
-        for replicate in range(replicates)
-    ]
-    found = sweep(
-        yoked_runs, conditions, block=block, label="transformers, yoked schedule", spec=spec, seed=seed
-    )
-    bare = found.drop_vars([name for name in found.coords if found[name].dims == ("condition",)])
-    return bare.rename(condition="replicate")
-
-
-@stored(
-    device=True,
     calls=lambda schedules, consolidations, spec, replicates, seed, *, block, replay, **_: (
         [
             _runs(scheduled(name, spec, replay), replicates, seed, block, name)
             for name in schedules
             if name != YOKED
         ],
-        YOKED in schedules  # whose gates are lent is known once they have run
-        and sweep(
-            yoked_runs,
-            [
-                {"replicate": replicate, "seen": [0], "weights": [[1.0] * len(spec.tasks.operations)]}
-                for replicate in range(replicates)
-            ],
-            block=block,
-            spec=spec,
-            seed=seed,
-        ),
+        YOKED in schedules and foreseen_yoked(spec, replicates, seed, block),
         [
             _runs(scheduled(CONSOLIDATED, spec).changed(consolidation=each), replicates, seed, block, "")
             for each in consolidations
@@ -162,8 +114,9 @@ def schedule_comparison(
     last; ``stage_end``, at the end of the operation's own stage, of the first one in a training that ends there (NaN
     for stages in between and where there are none); ``exposure``, rows seen by the end; ``equal_exposure``, test
     accuracy less that of the interleaved network, both when they first had seen as many rows as the one that sees
-    fewer. ``stopped_at`` (schedule, replicate). Raises ValueError for unknown schedules, without the interleaved one,
-    and for a yoked one without the gate.
+    fewer, NaN where the learning rate differs between these two moments by more than a tenth of the largest: what is
+    compared then is its fall. ``stopped_at`` (schedule, replicate). Raises ValueError for unknown schedules, without
+    the interleaved one, for a yoked one without the gate, and for one in stacks of one network.
     """
     _check(schedules)
     trainings: dict[str, xr.Dataset] = {}
@@ -240,9 +193,8 @@ def _first_stage_runs(spec: CurriculumSpec, replicates: int, seed: int, block: i
 
 def _regular(runs: xr.Dataset, spec: CurriculumSpec) -> xr.Dataset:
     """The evaluations that are evenly spaced, and the last one; replicate first, then step."""
-    steps = runs.step.values
     kept = runs[["test_accuracy", "train_accuracy", "step_exposure", "stopped_at"]]
-    even = np.flatnonzero((steps % spec.every == 0) | (steps == steps[-1]))
+    even = evenly_spaced(runs.step.values, spec.every)
     return kept.isel(step=even).transpose("replicate", "step", "operation")
 
 
@@ -262,15 +214,16 @@ def _summary(
     """Numbers of one schedule beside the reference."""
     test, train = (_settled(runs[name].values) for name in ("test_accuracy", "train_accuracy"))
     seen, seen_there = (each.step_exposure.values for each in (runs, reference))
-    test_there = _settled(reference.test_accuracy.values)
     common = np.minimum(seen[:, -1], seen_there[:, -1])
+    here, there = (_when_seen(each, spec, common) for each in (runs, reference))
+    fair = np.abs(here[1] - there[1]) <= _LIKE_RATES
     numbers = {
         "final": test[:, -1],
         "final_train": train[:, -1],
         "stage_end": _stage_ends(test[:, -1], spec, first_stages),
         "forgetting": test.max(axis=1) - test[:, -1],
         "exposure": seen[:, -1],
-        "equal_exposure": _when_seen(test, seen, common) - _when_seen(test_there, seen_there, common),
+        "equal_exposure": np.where(fair, here[0] - there[0], np.nan),
     }
     accuracy = np.round(runs.test_accuracy.values.astype(float), 3)
     return xr.Dataset(
@@ -295,10 +248,12 @@ def _settled(accuracy: Floats) -> Floats:
     return np.lib.stride_tricks.sliding_window_view(padded, LOOKS, axis=1).mean(axis=-1)
 
 
-def _when_seen(accuracy: Floats, seen: Floats, rows: Floats) -> Floats:
-    """``accuracy`` (replicate, step, operation) at the first evaluation with ``rows`` (replicate, operation) seen."""
-    first = (seen >= rows[:, None]).argmax(axis=1)
-    return np.take_along_axis(accuracy, first[:, None], axis=1)[:, 0]
+def _when_seen(runs: xr.Dataset, spec: CurriculumSpec, rows: Floats) -> tuple[Floats, Floats]:
+    """Test accuracy and share of the largest rate when ``rows`` first were seen, all (replicate, operation)."""
+    first = (runs.step_exposure.values >= rows[:, None]).argmax(axis=1)
+    test = np.take_along_axis(_settled(runs.test_accuracy.values), first[:, None], axis=1)[:, 0]
+    factors = np.array([spec.adam.rate_factor(int(step), spec.steps) for step in runs.step.values])
+    return test, factors[first]
 
 
 def _stage_ends(final: Floats, spec: CurriculumSpec, first_stages: Mapping[int, Floats]) -> Floats:

@@ -18,7 +18,7 @@ from companion.store.durable import stored
 from companion.studies.curriculum_compatibility import ALONE, beside, companies
 from companion.studies.curriculum_probes import READ, operation_probes
 from companion.training.curriculum_spec import CurriculumSpec
-from companion.training.operation_gradients import ROW_KINDS, operation_views
+from companion.training.operation_gradients import ROW_KINDS, OperationViewer
 
 #: Characters of the numbers, after which embeddings are analysed.
 BASES: Final = ("additive", "multiplicative")
@@ -79,7 +79,12 @@ def operation_sharing(
         parts.append(_looked_into(own, runs, seed))
     found = xr.concat(parts, dim="partner", join="exact", coords="minimal", compat="equals")
     return found.assign_coords(partner=list(partners)).assign_attrs(
-        root_seed=seed, steps=spec.steps, target=target, fraction=fraction, partner_fraction=partner_fraction
+        root_seed=seed,
+        steps=spec.steps,
+        prime=spec.tasks.prime,
+        target=target,
+        fraction=fraction,
+        partner_fraction=partner_fraction,
     )
 
 
@@ -89,19 +94,20 @@ def _looked_into(spec: CurriculumSpec, runs: xr.Dataset, seed: int) -> xr.Datase
     tasks = spec.tasks.tasks(seed)
     network = spec.network(tasks)
     embedding = network.vocabulary * network.width  # the first of the weights
-    seeds = range(weights.shape[1])
+    viewer = OperationViewer(spec, range(weights.shape[1]), root=seed)
     streams: list[NDArray[np.float64]] = []
     between, by_answer, gradients, embeddings, probes = [], [], [], [], []
     for each in weights:  # one checkpoint at a time bounds the memory
-        views = operation_views(spec, each, seeds, root=seed)
-        between.append(_alignment(views.features[0], views.features[1]))
+        views = viewer(each)
+        target, partner = views.features
+        between.append(_alignment(target, partner))
         means = [
             _class_means(stream, tasks.answers[tasks.rows(name)], tasks.classes)
-            for name, stream in zip(tasks.operations, views.features, strict=True)
+            for name, stream in zip(tasks.operations, (target, partner), strict=True)
         ]
         by_answer.append(_alignment(means[0], means[1], debiased=True))
-        streams.append(views.features[0])
-        probes.append(operation_probes(spec, each, seed))
+        streams.append(target)
+        probes.append(operation_probes(tasks, views.streams[0], seed))
         toward, from_partner = views.gradients[:, :, 0], views.gradients[:, :1, 1]
         gradients.append(cosine(toward, from_partner))
         embeddings.append(cosine(toward[..., :embedding], from_partner[..., :embedding]))

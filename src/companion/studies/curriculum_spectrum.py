@@ -13,8 +13,9 @@ import numpy as np
 import torch
 import xarray as xr
 
+from companion.analysis.checkpoint_grids import nearest
 from companion.analysis.curriculum_times import THRESHOLD, first_checkpoint
-from companion.analysis.fourier_structure import gini, participation, top_share
+from companion.analysis.fourier_structure import participation, top_share
 from companion.analysis.progress_measures import (
     BASES,
     frequency_shares,
@@ -41,6 +42,8 @@ from companion.training.curriculum_spec import CurriculumSpec
 FEW_ROWS: Final = "few rows"
 #: A spectrum counts as concentrated where the share of its strongest frequencies has risen by more than this.
 LEAST_RISE: Final = 0.2
+#: Accuracies on test rows with unseen mirrors, where knowing that operands may be exchanged helps nothing.
+LEVELS: Final = (0.5, 0.75, THRESHOLD)
 _COMPONENTS: Final = 6
 _WALKS: Final = 500
 _DIGITS: Final = 4  # of what is drawn
@@ -74,15 +77,15 @@ def spectral_progress(
 
     - By setting, replicate and ``step``: accuracies ``train`` and ``test``; ``additive_share`` and
       ``multiplicative_share`` of the 5 strongest frequencies in the power of the number embedding;
-      ``participation``, 1/Σ P_k², and ``gini`` of the P_k in the own basis; ``weight_norm``. ``power`` (map, step,
-      frequency): P_k of the first replicate of the first and the last operation in their own basis, and of the last
-      in the wrong one.
+      ``participation``, 1/Σ P_k², in the own basis; ``weight_norm``. ``power`` (map, step, frequency): P_k of the
+      first replicate of the first and the last operation in their own basis, and of the last in the wrong one.
     - Of the first operation, by replicate and ``checkpoint``: ``key_share``, how much of the logits'
       variance the ``key_count`` frequencies explain that are the strongest in the end; cross-entropies
       ``restricted_loss`` (test rows) and ``excluded_loss`` (training rows).
     - ``concentrated_at`` (setting, basis, replicate), the first step with half of the share's final ``rise``, inf where
       that is not above ``LEAST_RISE``; ``generalised_at`` and ``memorised_at`` (setting, replicate), 90 % of test and
-      training rows; ``spacing``, the largest distance of evaluations in steps.
+      training rows; ``understood_at`` (setting, level, replicate), the share ``level`` of the test rows whose mirror
+      was not trained on; ``spacing``, the largest distance of evaluations in steps.
     - ``component_share`` (replicate, component): shares of variance of the principal components of each run of the
       first operation at the ``linear_checkpoints`` of ``spec``; ``flipped_low`` and ``flipped_high``, between which
       95 % of walks lie that take the run's own steps forwards or backwards by a toss; ``walk_share`` (component,),
@@ -157,7 +160,6 @@ def _followed(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> x
         "additive_share": (shares["additive"], "top-5 share, additive"),
         "multiplicative_share": (shares["multiplicative"], "top-5 share, multiplicative"),
         "participation": (participation(own[_SPECTRA[BASES[operation]]]), r"participation $1/\sum_k P_k^2$"),
-        "gini": (gini(own[_SPECTRA[BASES[operation]]]), "Gini coefficient of the $P_k$"),
         "weight_norm": (own.weight_norm, r"weight norm $\|\theta\|$"),
     }
     kept = drawn_steps(own.step.values)
@@ -176,6 +178,8 @@ def _followed(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> x
     for name, source, label in (("memorised_at", "train", "mem"), ("generalised_at", "test", "gen")):
         times = first_checkpoint(own.step, own[f"{source}_accuracy"], THRESHOLD)
         found[name] = "replicate", times, {"long_name": rf"$T_\mathrm{{{label}}}$", "units": "steps"}
+    unseen = np.stack([first_checkpoint(own.step, own.unseen_accuracy, level) for level in LEVELS])
+    found["understood_at"] = ("level", "replicate"), unseen, {"units": "steps"}
     found["spacing"] = (), float(np.diff(own.step.values).max())
     found["stopped_at"] = "replicate", own.stopped_at.values.astype(np.int64)
     return xr.Dataset(
@@ -183,6 +187,7 @@ def _followed(spec: CurriculumSpec, replicates: int, seed: int, block: int) -> x
         coords={
             "step": ("step", own.step.values[kept], {"long_name": "training steps $t$"}),
             "basis": list(_SPECTRA),
+            "level": list(LEVELS),
         },
     )
 
@@ -197,7 +202,7 @@ def drawn_steps(steps: np.ndarray) -> np.ndarray:
     """Which of ``steps`` are drawn: from a hundredth of the last one on, some evenly in log t, some evenly in t."""
     last = float(steps[-1])
     wanted = np.union1d(np.geomspace(last / 100, last, 10), np.linspace(last / 16, last, 16))
-    return np.unique(np.abs(steps[:, None] - wanted).argmin(axis=0))
+    return nearest(steps, wanted)
 
 
 def _measures(spec: CurriculumSpec, runs: xr.Dataset, seed: int, key_count: int) -> dict[str, Any]:

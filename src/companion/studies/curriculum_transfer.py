@@ -28,9 +28,6 @@ THRESHOLDS: Final = (0.9, 0.5)
 _RUN_LABELS: Final = {
     "gain": "final test accuracy, after source less alone",
     "forgetting": "forgetting $F$ of the source",
-    "source_before": "test accuracy of the source at the switch",
-    "source_after": "test accuracy of the source at the end",
-    "target_after": "final test accuracy of the target",
     "backward_transfer": "backward transfer",
     "forward_transfer": "forward transfer",
 }
@@ -65,23 +62,21 @@ def transfer_matrix(
     steps before the end. Networks of one replicate differ in nothing else. The accuracies are means of the last three
     evaluations of a stage.
 
-    By ``source``, ``target`` and ``replicate``, NaN where they are the same: ``gain``, ``forgetting``,
-    ``source_before``, ``source_after``, ``target_after``; ``backward_transfer``, what the target's stage does to the
-    source, and ``forward_transfer``, what the target gets above chance before its stage. By ``target`` and
-    ``replicate``: ``alone``, final test accuracy. By ``threshold`` as well, ``time`` (source, target, ..) and
-    ``alone_time`` (target, ..) at which the target's test accuracy gets there, in steps on it, inf where never. By
-    ``source`` and ``target``: ``speed_up`` (.., threshold), restricted mean time alone over that after the source, with
-    the ends ``_low`` and ``_high`` of its 95 % interval over replicates, as ``gain`` and ``forgetting`` have theirs;
-    ``stopped``, the number of networks that stopped on a loss that is no number, whose numbers are NaN.
+    By ``source``, ``target`` and ``replicate``, NaN where they are the same: ``gain``, ``forgetting``;
+    ``backward_transfer``, what the target's stage does to the source, and ``forward_transfer``, what the target gets
+    above chance before its stage. By ``target`` and ``replicate``: ``alone``, final test accuracy. By ``threshold`` as
+    well, ``time`` (source, target, ..) and ``alone_time`` (target, ..) at which the target's test accuracy gets there,
+    in steps on it, inf where never. By ``source`` and ``target``: ``speed_up`` (.., threshold), restricted mean time
+    alone over that after the source, with the ends ``_low`` and ``_high`` of its 95 % interval over replicates, as
+    ``gain``, ``forgetting`` and ``forward_transfer`` have theirs; ``stopped``, the number of networks that stopped on a
+    loss that is no number, whose numbers are NaN.
 
     Raises ValueError for fewer than two operations, and for stages without a step.
     """
     names = list(operations)
     if len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(f"operations: {tuple(names)} given; allowed: two or more that differ")
-    for name, value in (("source_steps", source_steps), ("target_steps", target_steps)):
-        if value < 1:
-            raise ValueError(f"{name}: {value} given; allowed: a whole number >= 1")
+    check_steps(source_steps, target_steps)
     fractions = (source_fraction, target_fraction)
     alone = {
         target: _target(
@@ -114,7 +109,7 @@ def transfer_matrix(
         "alone_time": ((*by_run[1:], "threshold"), alone_times, times_of),
         "stopped": (by_pair, stopped),
     }
-    for name in ("gain", "forgetting"):
+    for name in ("gain", "forgetting", "forward_transfer"):
         low, high = bootstrap_band(values[name], generator=generator(0, "transfer matrix", name))
         numbers |= {f"{name}_low": (by_pair, low), f"{name}_high": (by_pair, high)}
     ratio, low, high = _speed_ups(np.moveaxis(alone_times, 1, -1), np.moveaxis(times, 2, -1), target_steps)
@@ -135,6 +130,13 @@ def transfer_matrix(
             "target_fraction": target_fraction,
         },
     )
+
+
+def check_steps(source_steps: int, target_steps: int) -> None:
+    """Raises ValueError for a stage without a step."""
+    for name, value in (("source_steps", source_steps), ("target_steps", target_steps)):
+        if value < 1:
+            raise ValueError(f"{name}: {value} given; allowed: a whole number >= 1")
 
 
 def pair_spec(
@@ -199,9 +201,6 @@ def _numbers(runs: xr.Dataset, switch: int, alone: Floats, chances: Sequence[flo
     return {
         "gain": accuracy[:, 1, 1] - alone,
         "forgetting": forgetting(accuracy)[:, 0],
-        "source_before": accuracy[:, 0, 0],
-        "source_after": accuracy[:, 1, 0],
-        "target_after": accuracy[:, 1, 1],
         "backward_transfer": backward_transfer(accuracy),
         "forward_transfer": forward_transfer(accuracy, chances),
     }

@@ -1,6 +1,7 @@
 """Curricula as plain data: tasks, network, optimiser, schedule and grid; what stored studies are keyed by."""
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -28,14 +29,12 @@ Family = Literal["modular", "composed", "permutation"]
 _MOST_ROWS = 2_000_000  # of a table of tokens in memory
 
 
-class TaskSpec(BaseModel):
+class TaskSpec(BaseModel, frozen=True, extra="forbid"):
     """Operations of one family, their tokens and which of their rows are trained on; see `datasets.operation_splits`.
 
     Of the family composed, ``pairs`` (op1, op2) are the tasks (a op1 b) op2 c, and ``operations`` those that stand
     alone before them, if any. Raises ValueError (pydantic's) for a field of another family and tables of too many rows.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     family: Family = "modular"
     operations: tuple[str, ...] = ("add",)
@@ -70,13 +69,8 @@ class TaskSpec(BaseModel):
         return self
 
     def tasks(self, root: int) -> TaskSet:
-        """The tables; shuffles, opaque tokens and triples are drawn under ``root``."""
-        if self.family == "composed":
-            kept = self.triples or None
-            return composed_tasks(self.pairs, self.prime, primitives=self.operations, triples=kept, seed=root)
-        if self.family == "permutation":
-            return permutation_tasks(self.operations, self.degree, seed=root)
-        return modular_tasks(self.operations, self.prime, vocabulary=self.vocabulary, seed=root)
+        """The tables; shuffles, opaque tokens and triples are drawn under ``root``. Shared: not to be written to."""
+        return _tables(self, root)
 
     def untrained(self, tasks: TaskSet) -> list[int]:
         """Which operations are held out."""
@@ -95,6 +89,26 @@ class TaskSpec(BaseModel):
             replicate=replicate,
             held_out=self.held_out,
         )
+
+
+# Every change of a spec asks for its tables anew; a table of tokens may be large, so that few are kept.
+@lru_cache(maxsize=8)
+def _tables(spec: TaskSpec, root: int) -> TaskSet:
+    if spec.family == "composed":
+        kept = spec.triples or None
+        return composed_tasks(spec.pairs, spec.prime, primitives=spec.operations, triples=kept, seed=root)
+    if spec.family == "permutation":
+        return permutation_tasks(spec.operations, spec.degree, seed=root)
+    return modular_tasks(spec.operations, spec.prime, vocabulary=spec.vocabulary, seed=root)
+
+
+# A new spec draws one split to see that it can be drawn: those that differ in other fields need not.
+@lru_cache(maxsize=64)
+def _check_split(spec: TaskSpec, held_share: float | None) -> None:
+    tasks = spec.tasks(0)
+    split = spec.drawn(tasks, 0, 0)
+    if held_share is not None:
+        hold_slice(tasks, split, held_share, kind=spec.split, seed=0, replicate=0)
 
 
 class ScheduleSpec(BaseModel):
@@ -203,7 +217,7 @@ class CurriculumSpec(BaseModel):
     @model_validator(mode="after")
     def _can_be_run(self) -> "CurriculumSpec":
         tasks = self.tasks.tasks(0)
-        self.split(tasks, 0, 0)
+        _check_split(self.tasks, self.held_share if self.schedule.adapts else None)
         self.network(tasks)
         _ = self.adam
         check_stages(self.built_schedule(tasks), self.consolidation, self.reset_moments)

@@ -242,9 +242,19 @@ class Recorded(Unwatching):
         place = int(np.searchsorted(self.steps_seen, step, side="right")) - 1
         return self.realised[max(place, 0)]
 
-    def yoked(self) -> "Recorded":
-        """Each network with the weights of the network before it."""
-        return Recorded(self.steps_seen, np.roll(self.realised, 1, axis=1))
+    def yoked(self, block: int) -> "Recorded":
+        """Each network with the weights of the one before it in its own ``block`` of networks, the first of the last.
+
+        Blocks keep to themselves, so that more networks change nothing for those that are there. Raises ValueError for
+        blocks of one, in which a network would be its own control, and ones that do not divide the networks.
+        """
+        networks = self.realised.shape[1]
+        if block < 2 or networks % block:
+            raise ValueError(
+                f"block: {block} given to yoke {networks} networks; allowed: their divisors from 2 on"
+            )
+        apart = self.realised.reshape(len(self.realised), -1, block, self.operations)
+        return Recorded(self.steps_seen, np.roll(apart, 1, axis=2).reshape(self.realised.shape))
 
 
 @dataclass(frozen=True)
