@@ -21,6 +21,7 @@ from companion.run.time_limit import TIME_LIMIT, stacks_of
 from companion.session import events, interruption
 from companion.session.files import write_json
 from companion.session.progress import duration
+from companion.settings import notebook_formats
 
 #: Seconds that an interrupted kernel has to leave its cell before it is ended.
 GRACE_SECONDS = 5.0
@@ -201,6 +202,7 @@ def _status(guard: _Guard, failure: Failure | None, *, ended: bool) -> str:
 def _execute(spec: Spec, guard: _Guard) -> None:
     """Run the notebook through papermill, with a kernel that only this process can reach."""
     _prepare_environment(Path(spec.sockets), Path(spec.stacks))
+    notebook_formats.prepare()
     import papermill
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning.local_provisioner import LocalProvisioner

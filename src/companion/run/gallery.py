@@ -9,6 +9,7 @@ from pathlib import Path
 
 from companion.session.files import write_atomically
 from companion.session.root import build_folder, project_root
+from companion.settings import notebook_formats
 from companion.store.fingerprint import closure, combined
 
 _MARK = ".inputs"
@@ -21,6 +22,7 @@ def refresh() -> Path:
     digest = _inputs_digest()
     if not index.exists() or not mark.exists() or mark.read_text() != digest:
         # slow to import, and nearly never needed when a run is repeated
+        notebook_formats.prepare()
         from companion.site.build import build_site
 
         if mark.exists() and not index.exists():  # ours by its mark, but no longer to be told for a gallery

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from companion.settings import notebook_formats
+
 # papermill loads this module whenever it is imported, so nothing slow stands at the top.
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -17,6 +19,7 @@ def read_node(path: Path) -> "NotebookNode":
 
     Cells are called by their place, so that two readings of one file are equal.
     """
+    notebook_formats.prepare()
     import jupytext
 
     node = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")

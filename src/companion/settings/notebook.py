@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from companion.settings import notebook_formats
 from companion.settings.problems import Problem, SettingsError, did_you_mean, listed, shown_path
 from companion.settings.schema import COMMON_PARAMETERS, ParameterSchema, parse_quietly, read_schema
 
@@ -115,7 +116,7 @@ def read_notebook(path: Path) -> Notebook:
 def _parameters_cells(lines: Sequence[str]) -> list[tuple[str, int]]:
     """Source of each cell tagged ``parameters``, and the line on which it starts.
 
-    Found by its mark alone: importing jupytext takes two seconds, too long for every kernel's first cell.
+    Found by its mark alone: importing jupytext takes half a second, too long for every kernel's first cell.
     """
     marks = [index for index in range(len(lines)) if _is_mark(lines, index)] + [len(lines)]
     found: list[tuple[str, int]] = []
@@ -129,6 +130,7 @@ def _parameters_cells(lines: Sequence[str]) -> list[tuple[str, int]]:
 
 def _read_cells(text: str, file: str) -> tuple[Cell, ...]:
     """Cells of the notebook in ``text``, through jupytext."""
+    notebook_formats.prepare()
     import jupytext
 
     try:
