@@ -25,7 +25,7 @@ def clusters(project: Path) -> Path:
 
 def script(name: str, kind, **changes) -> str:
     settings = read_cluster(name).model_copy(update=changes)
-    return job_script(settings, kind, f"{kind}3", _ADDRESS, Path("/logs of mine"))
+    return job_script(settings, kind, f"{kind}3", _ADDRESS, Path("/logs of 100% mine"))
 
 
 def directives(text: str) -> list[str]:
@@ -38,7 +38,19 @@ def test_a_gpu_job_asks_for_what_the_file_says(clusters, monkeypatch):
     for option in ("-p alvis", "-A naiss-1", "--gpus-per-node=A100:1", "--cpus-per-task=16", "--mem=60G"):
         assert option in asked
     assert "-t 24:00:00" in asked and "--reservation=course" in asked and "--signal=B:USR1@180" in asked
-    assert "-e '/logs of mine'/companion-gpu3-%J.err" in asked
+    assert "--error='/logs of 100%% mine/companion-gpu-%A_%a.err'" in asked
+    assert not any(option.startswith(("-e ", "-o ")) for option in asked)
+
+
+def test_writing_a_script_makes_no_folder(clusters, project, monkeypatch):
+    monkeypatch.chdir(project)
+    before = sorted(project.rglob("*"))
+    script("alvis", "gpu")
+    assert sorted(project.rglob("*")) == before
+
+
+def test_the_jobs_of_an_array_have_names_of_their_own(clusters):
+    assert " --name cpu3_$SLURM_ARRAY_TASK_ID " in script("tetralith", "cpu")
 
 
 def test_a_cpu_job_has_a_worker_for_each_core_and_no_gpu(clusters):
@@ -71,7 +83,8 @@ def test_a_job_finds_the_project_and_its_python_whatever_the_site_passes_on(clus
     assert lines[-2] == "ulimit -c 0"
     assert lines[-1].startswith(f'exec "${{COMPANION_PYTHON:-{sys.executable}}}" -m distributed')
     assert "export OMP_NUM_THREADS=1" in lines
-    assert f":{project}/notebooks" in next(line for line in lines if "PYTHONPATH" in line)
+    searched = next(line for line in lines if "PYTHONPATH" in line)
+    assert f":{project}/notebooks" in searched and searched.endswith('"${PYTHONPATH:+:$PYTHONPATH}"')
     assert "--interface ib0" in text and '--local-directory "/fast/$USER/dask-workers"' in text
     assert _ADDRESS in text
 
@@ -122,8 +135,9 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_submission_gives_the_id_of_the_job(commands):
-    commands("sbatch", "echo '417;cluster'")
+    commands("sbatch", """[ "$2" = --array=0-3 ] && echo '418;cluster' || echo '417;cluster'""")
     assert slurm_jobs.submit(Path("job.sh"), "params/clusters/x.yaml") == "417"
+    assert slurm_jobs.submit(Path("job.sh"), "params/clusters/x.yaml", 4) == "418"
 
 
 def test_a_refusal_says_slurms_words_the_script_and_the_settings(commands):
@@ -155,7 +169,7 @@ def test_the_queue_is_read_with_reasons(commands):
 
 
 def test_the_end_of_a_log_is_what_is_shown(tmp_path):
-    log = slurm_jobs.error_log(tmp_path, "cpu0", "7")
+    log = slurm_jobs.error_log(tmp_path, "cpu", "7_0")
     assert slurm_jobs.last_lines(log) == []
     log.write_text("\n".join(map(str, range(20))))
     assert slurm_jobs.last_lines(log, 2) == ["18", "19"]

@@ -81,14 +81,17 @@ def test_without_a_signal_the_code_is_the_runs_and_nothing_is_requeued(
 def test_the_options_are_those_of_the_clusters_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COMPANION_STORE", "/group/a store")
     monkeypatch.setenv("COMPANION_EVENTS", "/of/another/run")
+    monkeypatch.setenv("COMPANION_GROUP_STORE", "/group/all")
     chosen = settings(
         account="naiss-1", reservation="devel", modules=("GCC", "Python/3.11"), setup=("export OF_SITE=1",)
     )
-    text = batch_script(chosen, ["/py", "run_all.py", "--set", "a=b c"], tmp_path / "100%.log", tmp_path, {})
+    chosen = chosen.model_copy(update={"driver": chosen.driver.model_copy(update={"extra": ("-C thin",)})})
+    log = tmp_path / "of my" / "100%.log"
+    text = batch_script(chosen, ["/my py", "run_all.py", "--set", "a=b c"], log, tmp_path, {})
     options = {line.removeprefix("#SBATCH ") for line in text.splitlines() if line.startswith("#SBATCH ")}
     assert options == {
         "--job-name=companion",
-        f"--output={tmp_path}/100%%.log",
+        f"--output='{tmp_path}/of my/100%%.log'",
         "--open-mode=append",
         "--requeue",
         "--signal=B:USR1@30",
@@ -99,13 +102,15 @@ def test_the_options_are_those_of_the_clusters_file(tmp_path: Path, monkeypatch:
         "--cpus-per-task=1",
         "--mem=1024M",
         "--time=0:10:00",
+        "-C thin",
     }
     lines = text.splitlines()
     assert lines.index("module load GCC Python/3.11") < lines.index("export OF_SITE=1")
     assert "export COMPANION_STORE='/group/a store'" in lines
+    assert "export COMPANION_GROUP_STORE=/group/all" in lines
     assert "export COMPANION_GRACE_SECONDS=15" in lines
     assert not any("COMPANION_EVENTS" in line for line in lines)
-    assert "\"${COMPANION_PYTHON:-/py}\" run_all.py --set 'a=b c' &" in lines
+    assert "\"${COMPANION_PYTHON:-/my py}\" run_all.py --set 'a=b c' &" in lines
 
 
 def test_a_refusal_names_the_setting_to_look_at():

@@ -86,8 +86,8 @@ class Sandbox:
         return done.stdout
 
     def jobs(self) -> dict[str, str]:
-        """State of each job that is waiting or running, by its id."""
-        return dict(line.split() for line in self.ask("squeue", "-h", "-o", "%i %T").splitlines())
+        """State of each job that is waiting or running, by its id; those of an array are numbered."""
+        return dict(line.split() for line in self.ask("squeue", "-h", "-r", "-o", "%i %T").splitlines())
 
     @staticmethod
     def wait_until(reached: Callable[[], bool], seconds: float, what: str) -> None:

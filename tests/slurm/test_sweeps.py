@@ -51,7 +51,8 @@ def surroundings():
 def draws(conditions, gate):
     for condition in conditions:
         if gate and "SLURM_JOB_ID" in os.environ:
-            Path(gate, f"{condition['run']}-on-{os.environ['SLURM_JOB_ID']}").touch()
+            job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+            Path(gate, f"{condition['run']}-on-{job}").touch()
             deadline = time.monotonic() + 60
             while not Path(gate, "open").exists():
                 assert time.monotonic() < deadline
@@ -235,12 +236,12 @@ def what_lasts(root: Path) -> dict[str, bytes]:
 
 
 def test_a_run_over_two_jobs_ends_with_the_bytes_of_one_in_one_process(slurm, tmp_path):
-    here, there = lay_out(tmp_path / "here"), lay_out(tmp_path / "there")
+    here, there = lay_out(tmp_path / "here"), lay_out(tmp_path / "over there, 100%")
     inline = run_all(here, "--cluster", "inline")
     assert inline.returncode == 0, inline.stdout + inline.stderr
     done = run_all(there, "--cluster", "sandbox")
     assert done.returncode == 0, done.stdout + done.stderr
-    submitted = re.findall(r"cluster sandbox: submitted (\d) cpu jobs? \([\d ]+\)", done.stdout)
+    submitted = re.findall(r"cluster sandbox: submitted (\d) cpu jobs? \(array \d+\)", done.stdout)
     assert sum(map(int, submitted)) == 2 and "stop: scancel" in done.stdout
     assert "scripts and logs of its jobs: build/slurm/" in done.stdout
     assert what_lasts(there) == what_lasts(here)

@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -60,16 +61,17 @@ def pool_settings(settings: ClusterSettings, kind: Kind) -> WorkerSettings | Non
 
 
 def job_script(settings: ClusterSettings, kind: Kind, name: str, address: str, logs: Path) -> str:
-    """Script of one job of the pool ``kind``: ``name`` for its workers, which report to ``address``.
+    """Script of an array of jobs of the pool ``kind``, whose workers report to ``address``.
 
-    Raises KeyError where the cluster has no such pool, ImportError without dask-jobqueue.
+    Those of its job number i are called ``name``_i. Raises KeyError where the cluster has no such pool,
+    ImportError without dask-jobqueue.
     """
     pool = pool_settings(settings, kind)
     if pool is None:
         raise KeyError(kind)
     job = slurm_job_class()(
         address,
-        name=name,
+        name=f"{name}_$SLURM_ARRAY_TASK_ID",
         job_name=f"companion-{name}",
         queue=pool.partition,
         account=settings.account,
@@ -79,12 +81,11 @@ def job_script(settings: ClusterSettings, kind: Kind, name: str, address: str, l
         processes=pool.workers,
         memory=f"{pool.memory_gib} GiB",
         interface=settings.interface,
-        python=f'exec "${{{PYTHON_VARIABLE}:-{sys.executable}}}"',  # the shell's signals are the workers'
-        log_directory=shlex.quote(str(logs)),
+        python=f"exec {python_or(sys.executable)}",  # the shell's signals are the workers'
         local_directory=_local_directory(settings),
         death_timeout=120,  # after a driver that was killed, jobs end by themselves
         worker_extra_args=_worker_arguments(settings, kind, pool),
-        job_extra_directives=_directives(settings, pool),
+        job_extra_directives=[*_log_options(logs, kind), *_directives(settings, pool)],
         job_script_prologue=_prologue(settings),
     )
     return job.job_script()
@@ -104,6 +105,43 @@ def slurm_job_class() -> type["SLURMJob"]:
             "SLURM needs dask-jobqueue, which is not installed here: pip install 'companion[slurm]'"
         ) from None
     return SLURMJob
+
+
+def option(name: str, value: str) -> str:
+    """An option as a line of a script gives it to sbatch, which takes quotes as a shell does."""
+    return f"--{name}={shlex.quote(value)}"
+
+
+def literal(path: Path) -> str:
+    """``path`` for an option in whose value a percent sign stands for something, as in names of logs."""
+    return str(path).replace("%", "%%")
+
+
+def python_or(usual: str) -> str:
+    """In a script: the Python of `PYTHON_VARIABLE`, or the ``usual`` one; both may have blanks in their paths."""
+    return f'"${{{PYTHON_VARIABLE}:-{usual}}}"'
+
+
+def load_modules(settings: ClusterSettings) -> list[str]:
+    """The line that loads the site's modules, if the file names any."""
+    return [f"module load {shlex.join(settings.modules)}"] if settings.modules else []
+
+
+def own_modules(*folders: Path) -> list[str]:
+    """The line that has Python look where this process was told to, in ``folders``, and last where the site says."""
+    told = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = dict.fromkeys(path for path in [*told, *map(str, folders)] if path)
+    return (
+        [f'export PYTHONPATH={shlex.quote(os.pathsep.join(paths))}"${{PYTHONPATH:+:$PYTHONPATH}}"']
+        if paths
+        else []
+    )
+
+
+def _log_options(logs: Path, kind: Kind) -> Iterator[str]:
+    """Where a job writes: said here, as dask-jobqueue does not quote it, and makes the folder under its quoted name."""
+    for name, suffix in (("output", "out"), ("error", "err")):
+        yield option(name, f"{literal(logs)}/companion-{kind}-%A_%a.{suffix}")
 
 
 def _directives(settings: ClusterSettings, pool: WorkerSettings) -> list[str]:
@@ -138,24 +176,23 @@ def _local_directory(settings: ClusterSettings) -> str:
 def _prologue(settings: ClusterSettings) -> list[str]:
     """Lines before the worker: what a local worker inherits, said here, as sites may pass nothing on."""
     root = project_root()
-    paths = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), str(root), str(root / "notebooks")]
     environment = WORKER_ENVIRONMENT | MEMORY_ENVIRONMENT
     environment |= {
         "COMPANION_ROOT": str(root),
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in paths if path)),
         "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", ""),
     }
-    lines = [f"module load {' '.join(settings.modules)}"] if settings.modules else []
+    lines = load_modules(settings)
     lines += [f"export {name}={shlex.quote(value)}" for name, value in environment.items() if value]
-    return [*lines, *settings.setup]
+    return [*lines, *own_modules(root, root / "notebooks"), *settings.setup]
 
 
-def submit(script: Path, settings_file: str) -> str:
-    """Hand ``script`` to SLURM; the id of the job.
+def submit(script: Path, settings_file: str, array: int | None = None) -> str:
+    """Hand ``script`` to SLURM, as an array of so many jobs if that is given; the id of the job or array.
 
     Raises SubmissionRejected with SLURM's own words, the script and the file with its settings.
     """
-    code, said, complaint = _call("sbatch", "--parsable", str(script))
+    options = [] if array is None else [f"--array=0-{array - 1}"]
+    code, said, complaint = _call("sbatch", "--parsable", *options, str(script))
     if code is None:
         raise SubmissionRejected(
             f"{complaint}; start from a login node of this cluster, or use --cluster local"
@@ -174,8 +211,11 @@ def write_script(path: Path, text: str) -> Path:
 
 
 def queue() -> dict[str, JobState] | None:
-    """The user's jobs that wait, run or are just ending, by id; None where SLURM does not answer now."""
-    code, said, _ = _call("squeue", "--noheader", "--me", "--format=%i|%T|%R")
+    """The user's jobs that wait, run or are just ending, by id; None where SLURM does not answer now.
+
+    Those of an array have ids like 17_0.
+    """
+    code, said, _ = _call("squeue", "--noheader", "--me", "--array", "--format=%i|%T|%R")
     if code != 0:
         return None
     rows = (line.strip().split("|", 2) for line in said.splitlines() if line.strip())
@@ -188,9 +228,9 @@ def cancel(identities: list[str]) -> None:
         _call("scancel", "--quiet", *identities)
 
 
-def error_log(logs: Path, name: str, identity: str) -> Path:
-    """File that the job called ``name`` writes its complaints to."""
-    return logs / f"companion-{name}-{identity}.err"
+def error_log(logs: Path, kind: Kind, identity: str) -> Path:
+    """File that a worker job writes its complaints to."""
+    return logs / f"companion-{kind}-{identity}.err"
 
 
 def last_lines(log: Path, count: int = 8) -> list[str]:

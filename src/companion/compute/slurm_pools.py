@@ -25,8 +25,8 @@ class Patience:
 
     ``arrival``: for the worker of a job that runs; ``idle``: before a worker without work is let go;
     ``look``: between two looks at the queue while a job is awaited; ``word``: before the first word
-    about a pool that waits, each later one after twice as long; ``retry``: before a submission that
-    failed in passing is tried again.
+    about a pool that waits, each later one after twice as long; ``retry``: before jobs are submitted again
+    after one came to nothing or was refused, twice as long after each that follows while other jobs are there.
     """
 
     arrival: float = 300.0
@@ -39,13 +39,16 @@ class Patience:
 #: Seconds between two looks at the queue while workers have just gone missing: most jobs leave it within this time.
 _SOON = 3.0
 
-#: Jobs in a row that may end before their worker arrives, until the pool is given up.
+#: Jobs in a row that may come to nothing, until a pool of which no job works or starts is given up.
 _MOST_FAILURES = 3
+
+#: How often the pause before another try is doubled: with a minute at first, to an hour.
+_MOST_DOUBLINGS = 6
 
 
 @dataclass
 class Job:
-    """A submitted job, and what is known of its workers."""
+    """A submitted job, one of an array, and what is known of its workers, which have its name."""
 
     name: str
     identity: str
@@ -71,7 +74,7 @@ class Pool:
     kind: Kind
     settings: WorkerSettings
     write: Callable[[str], Path]
-    """Writes the script of the job with this name."""
+    """Writes the script of the array of jobs with this name."""
     settings_file: str
     logs: Path
     tell: Tell
@@ -82,6 +85,7 @@ class Pool:
     failed: str | None = None
     _number: int = 0
     _failures: int = 0
+    _refusals: int = 0
     _looked: float = 0.0
     _retry_at: float = -math.inf
     _waits_since: float | None = None
@@ -114,8 +118,13 @@ class Pool:
                 self._settle(queue, now)
         demand = seen.demand.get(self.kind, 0)
         wanted = self.wanted(demand)
-        if len(self.jobs) < wanted and now >= self._retry_at:
-            self._submit(wanted - len(self.jobs), now)
+        missing = max(wanted - len(self.jobs), 0)
+        if self._failures:  # one job at a time tells whether the others would fail, too
+            missing = 0 if any(not job.arrived for job in self.jobs.values()) else min(missing, 1)
+        if not self.jobs:
+            self._retry_at = min(self._retry_at, now + self.patience.retry)
+        if missing and now >= self._retry_at:
+            self._submit(missing, now)
         self._say_that_it_waits(demand, seen, now)
         return self._superfluous(wanted, now)
 
@@ -145,8 +154,9 @@ class Pool:
         """Take over what the scheduler sees."""
         for job in self.jobs.values():
             if job.name in seen.busy:
+                if not job.arrived:
+                    self._failures = 0
                 job.arrived, job.missed_since = True, None
-                self._failures = 0
                 if seen.busy[job.name]:
                     job.idle_since = None
                 elif job.idle_since is None:
@@ -168,7 +178,7 @@ class Pool:
                 )
             elif over and now - job.submitted > 1.0:  # a queue may show a job a moment late
                 self._drop(job)
-                self._fail_once(job, "ended before its worker arrived")
+                self._fail_once(job, "ended before its worker arrived", now)
             elif job.arrived and job.missed_since and now - job.missed_since > self.patience.arrival:
                 self._drop(job)
                 self.tell(f"job {job.identity} ({self.kind}) runs, but its worker is gone; cancelled")
@@ -180,44 +190,58 @@ class Pool:
                     job,
                     f"ran for {waited} on {where}, but its worker did not arrive; if {where} does not reach this "
                     f"machine by its usual network, name another one as interface in {self.settings_file}",
+                    now,
                 )
 
     def _drop(self, job: Job) -> None:
         del self.jobs[job.name]
         slurm_jobs.cancel([job.identity])
 
-    def _fail_once(self, job: Job, what: str) -> None:
-        """A job came to nothing; after some of them in a row the pool is given up."""
+    def _fail_once(self, job: Job, what: str, now: float) -> None:
+        """A job came to nothing: wait before the next one; after some in a row give up, unless others do better."""
         self._failures += 1
-        log = slurm_jobs.error_log(self.logs, job.name, job.identity)
+        log = slurm_jobs.error_log(self.logs, self.kind, job.identity)
         text = f"job {job.identity} ({self.kind}) {what}; log: {shown_path(log)}"
         text += "".join(f"\n  | {line}" for line in slurm_jobs.last_lines(log))
-        self.tell(text)
-        if self._failures >= _MOST_FAILURES:
+        promising = any(other.arrived or other.runs_since is not None for other in self.jobs.values())
+        if self._failures >= _MOST_FAILURES and not promising:
+            self.tell(text)
             self.fail(
                 f"{self._failures} {self.kind} jobs in a row came to nothing; given up. The last one: {text}"
             )
+        self.tell(f"{text}\n  {self._pause(self._failures, now)}")
+
+    def _pause(self, times: int, now: float) -> str:
+        """Submit nothing for a while, which other jobs allow to double each of so many times; what to say about it."""
+        pause = self.patience.retry * 2 ** min(times - 1 if self.jobs else 0, _MOST_DOUBLINGS)
+        self._retry_at = now + pause
+        return f"trying again in {duration(pause)}"
 
     def _submit(self, count: int, now: float) -> None:
-        submitted = []
-        for _ in range(count):
-            name = f"{self.kind}{self._number}"
-            self._number += 1
+        """Submit ``count`` jobs, as one array where the site takes so many at once."""
+        most = count
+        while count:
+            most, name = min(most, count), f"{self.kind}{self._number}"
             try:
-                identity = slurm_jobs.submit(self.write(name), self.settings_file)
+                array = slurm_jobs.submit(self.write(name), self.settings_file, most)
             except SubmissionRejected as refusal:
+                if most > 1 and not refusal.passing:
+                    most //= 2  # a user's jobs may be limited to fewer
+                    continue
                 if not self.jobs and not refusal.passing:
                     self.fail(str(refusal))
-                self._retry_at = now + self.patience.retry
-                self.tell(f"{refusal}\n  trying again in {duration(self.patience.retry)}")
+                self._refusals += 1
+                self.tell(f"{refusal}\n  {self._pause(self._refusals, now)}")
                 break
-            self.jobs[name] = Job(name, identity, now)
-            self.ever.append(identity)
-            submitted.append(identity)
-        if submitted:
+            self._number, self._refusals = self._number + 1, 0
+            for index in range(most):
+                job = Job(f"{name}_{index}", f"{array}_{index}", now)
+                self.jobs[job.name] = job
+                self.ever.append(job.identity)
+            count -= most
             self.tell(
-                f"submitted {_counted(len(submitted), f'{self.kind} job')} "
-                f"({' '.join(submitted)}), each {self._each()}; stop: scancel {' '.join(self.identities)}"
+                f"submitted {_counted(most, f'{self.kind} job')} (array {array}), each {self._each()}; "
+                f"stop: scancel {' '.join(_arrays(self.identities))}"
             )
 
     def _each(self) -> str:
@@ -245,7 +269,7 @@ class Pool:
             )
         elif self.jobs:
             what += f": {_listed(self.identities)} in the queue"
-        ids = ",".join(self.identities)
+        ids = ",".join(_arrays(self.identities))
         self.tell(
             f"{what}; see: squeue -j {ids} (why: --start); logs: {shown_path(self.logs)}" if ids else what
         )
@@ -267,6 +291,11 @@ class Pool:
         for name in retired:
             del self.jobs[name]  # its workers are asked to leave, and the job ends with them
         return retired
+
+
+def _arrays(identities: Sequence[str]) -> list[str]:
+    """Ids of the arrays that jobs belong to; SLURM's commands take them for all jobs of these."""
+    return list(dict.fromkeys(identity.partition("_")[0] for identity in identities))
 
 
 def _listed(identities: Sequence[str]) -> str:

@@ -12,11 +12,11 @@ from typing import Any, cast
 import xarray as xr
 
 from companion.compute.clusters import InlineCluster, LostBlock, cluster
+from companion.compute.worker_environment import FOLDER_VARIABLES
 from companion.compute.worker_signals import handing_on
 from companion.session import current, events, interruption
 from companion.session.progress import progress
 from companion.session.root import project_root
-from companion.store.artefacts import GROUP_VARIABLE
 from companion.store.durable import FORCE_VARIABLE, StoredFunction, emit_use, fetch, note_use
 from companion.store.foresight import Absent, foresees
 
@@ -154,9 +154,7 @@ def _about_lost(
 
 _FORWARDED = (
     "COMPANION_ROOT",
-    "COMPANION_STORE",
-    GROUP_VARIABLE,
-    "COMPANION_DATA",
+    *FOLDER_VARIABLES,
     FORCE_VARIABLE,
     current.DEVICE_VARIABLE,
     *events.DESTINATION,

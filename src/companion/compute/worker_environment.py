@@ -1,5 +1,10 @@
 """What every worker finds in its environment, wherever it runs."""
 
+from companion.store.artefacts import GROUP_VARIABLE, OWN_VARIABLE
+
+#: Where results and data lie, as the user says it: handed on to jobs and workers, as sites may pass nothing on.
+FOLDER_VARIABLES = (OWN_VARIABLE, GROUP_VARIABLE, "COMPANION_DATA")
+
 #: Keep the memory of large temporary arrays instead of giving it back to the system after each: glibc's default, and
 #: Dask's even more so, costs a page fault for every page of every temporary, up to a third of dense linear algebra.
 MEMORY_ENVIRONMENT = {

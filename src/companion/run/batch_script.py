@@ -6,6 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from companion.compute.cluster_settings import ACCOUNT_VARIABLE
+from companion.compute.slurm_jobs import (
+    PYTHON_VARIABLE,
+    literal,
+    load_modules,
+    option,
+    own_modules,
+    python_or,
+)
+from companion.compute.worker_environment import FOLDER_VARIABLES
 from companion.run.interrupts import GRACE_VARIABLE
 from companion.settings.cluster_file import ClusterSettings
 
@@ -13,7 +22,7 @@ from companion.settings.cluster_file import ClusterSettings
 _ENDING_SECONDS = 45
 
 # The user's own variables; some sites hand none of them to a job.
-_KEPT = ("COMPANION_STORE", "COMPANION_DATA", "COMPANION_PYTHON", ACCOUNT_VARIABLE)
+_KEPT = (*FOLDER_VARIABLES, PYTHON_VARIABLE, ACCOUNT_VARIABLE)
 
 # Bash hears a signal only between commands, or while it waits for one that runs in the background.
 _WAIT = """\
@@ -49,20 +58,18 @@ def batch_script(
     exports = {name: os.environ[name] for name in _KEPT if name in os.environ}
     grace = max(settings.signal_seconds - _ENDING_SECONDS, settings.signal_seconds // 2)
     exports |= {"COMPANION_ROOT": str(root), GRACE_VARIABLE: str(grace)} | detached
-    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in _options(settings, log))]
-    if settings.modules:
-        lines.append(f"module load {shlex.join(settings.modules)}")
+    lines = ["#!/bin/bash", *(f"#SBATCH {each}" for each in _options(settings, log)), *load_modules(settings)]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(exports.items())]
-    lines += settings.setup
+    lines += [*own_modules(), *settings.setup]
     lines.append(f"cd {shlex.quote(str(root))} || exit 1")
-    python = f'"${{COMPANION_PYTHON:-{shlex.quote(command[0])}}}"'
-    return "\n".join([*lines, _WAIT.format(command=f"{python} {shlex.join(command[1:])}")])
+    run = f"{python_or(command[0])} {shlex.join(command[1:])}"
+    return "\n".join([*lines, _WAIT.format(command=run)])
 
 
 def _options(settings: ClusterSettings, log: Path) -> Iterator[str]:
     driver = settings.driver
     yield "--job-name=companion"
-    yield f"--output={str(log).replace('%', '%%')}"
+    yield option("output", literal(log))
     yield "--open-mode=append"
     yield "--requeue"
     yield f"--signal=B:USR1@{settings.signal_seconds}"
@@ -72,11 +79,12 @@ def _options(settings: ClusterSettings, log: Path) -> Iterator[str]:
         ("partition", driver.partition),
     ):
         if value:
-            yield f"--{name}={value}"
+            yield option(name, value)
     yield "--ntasks=1"
     yield f"--cpus-per-task={driver.cores}"
     yield f"--mem={round(1024 * driver.memory_gib)}M"
     yield f"--time={driver.walltime}:00"
+    yield from driver.extra
 
 
 #: What a refusal speaks of, and the setting to look at; the first word that occurs decides.

@@ -17,9 +17,7 @@ from companion.settings.problems import Problem, SettingsError, did_you_mean, li
 from companion.settings.profiles import list_profiles, read_parameters, resolve_parameters
 from companion.settings.types import Profile, describe
 from companion.settings.values import fit
-from companion.store.artefacts import GROUP_VARIABLE, store_roots
-
-_STORE_VARIABLE = "COMPANION_STORE"
+from companion.store.artefacts import GROUP_VARIABLE, OWN_VARIABLE, store_roots
 
 
 @dataclass(frozen=True)
@@ -216,7 +214,7 @@ def _cluster_problems(cluster: str | None, place: str) -> list[Problem]:
 
 def _store_problems() -> list[Problem]:
     """A problem if the folder that COMPANION_STORE names for one's own results cannot be written to."""
-    if not os.environ.get(_STORE_VARIABLE, "").strip(os.pathsep):
+    if not os.environ.get(OWN_VARIABLE, "").strip(os.pathsep):
         return []
     own = existing = store_roots()[0]
     try:
@@ -231,4 +229,4 @@ def _store_problems() -> list[Problem]:
         f"a folder that can be created and written to; further ones, after {os.pathsep!r} or in "
         f"{GROUP_VARIABLE}, are only read"
     )
-    return [Problem(_STORE_VARIABLE, None, None, message, str(own), allowed)]
+    return [Problem(OWN_VARIABLE, None, None, message, str(own), allowed)]

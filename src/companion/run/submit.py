@@ -32,8 +32,6 @@ def submit(wishes: Wishes, arguments: Sequence[str], *, because: str | None = No
     """
     out, cluster = console(), wishes.cluster or "local"
     on_slurm = cluster in cluster_names()
-    if on_slurm and (scratch := read_cluster(cluster).scratch):
-        os.environ.setdefault("COMPANION_STORE", os.path.expandvars(scratch))  # also for the plan, made here
     steps = make_plan(choose(wishes).requests, because=because)
     report.print_plan(out, steps)
     to_do = [step.request.name for step in steps if not step.hit]

@@ -43,12 +43,13 @@ class _Strict(BaseModel):
 
 
 class JobSettings(_Strict):
-    """What one job asks for; ``partition`` None leaves the choice to the site."""
+    """What one job asks for; ``partition`` None leaves it to the site, ``extra`` are further options of sbatch."""
 
     partition: Text | None = None
     cores: Count
     memory_gib: Positive
     walltime: Walltime
+    extra: Lines = ()
 
     @property
     def walltime_seconds(self) -> int:
@@ -62,7 +63,6 @@ class WorkerSettings(JobSettings):
 
     minimum_jobs: Natural = 0
     maximum_jobs: Count
-    extra: Lines = ()
 
     @property
     def workers(self) -> int:

@@ -14,7 +14,7 @@ import dask.config
 import numpy as np
 
 from companion.session.files import clear_dead, temporary_name, write_json
-from companion.session.root import build_folder
+from companion.session.root import build_folder, project_root
 from companion.store.content import file_digest
 
 if TYPE_CHECKING:
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 RESULT, MANIFEST = "result.nc", "manifest.json"
 #: Form of what is written, kept in the manifest. One that names none is of this, the first form.
 FORMAT = 1
+#: Names one's own store, and possibly others to read.
+OWN_VARIABLE = "COMPANION_STORE"
 #: Names the group's store, or several: read after one's own, never written to.
 GROUP_VARIABLE = "COMPANION_GROUP_STORE"
-_OWN_VARIABLE = "COMPANION_STORE"
 _QUARANTINE, _LOCKS = "quarantine", "locks"
 
 
@@ -37,14 +38,16 @@ def store_roots() -> list[Path]:
     """The stores that are read, one's own (the only one written to) first.
 
     ``COMPANION_STORE`` holds one folder or several, joined as in PATH; without it, build/store. Those of
-    ``COMPANION_GROUP_STORE`` come after them and are only read.
+    ``COMPANION_GROUP_STORE`` come after them and are only read. Relative ones are meant from the project's root,
+    as run, kernels and workers stand in different folders.
     """
-    own, group = _folders_named(_OWN_VARIABLE), _folders_named(GROUP_VARIABLE)
+    own, group = _folders_named(OWN_VARIABLE), _folders_named(GROUP_VARIABLE)
     return list(dict.fromkeys([*(own or [build_folder() / "store"]), *group]))
 
 
 def _folders_named(variable: str) -> list[Path]:
-    return [Path(part).resolve() for part in os.environ.get(variable, "").split(os.pathsep) if part]
+    parts = [part for part in os.environ.get(variable, "").split(os.pathsep) if part]
+    return [(project_root() / part).resolve() for part in parts]
 
 
 @dataclass(frozen=True)
