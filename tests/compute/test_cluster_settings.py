@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from companion.compute.cluster_settings import check_account, cluster_names, read_cluster
+from companion.compute.cluster_settings import cluster_names, read_cluster
 from companion.settings.problems import SettingsError
 
 _FILES = Path(__file__).parents[2] / "params" / "clusters"
@@ -34,13 +34,3 @@ def test_an_unknown_cluster_is_refused_with_the_nearest_name(files):
     with pytest.raises(SettingsError, match=r"did you mean `tetralith`") as caught:
         read_cluster("tetralit")
     assert "given tetralit; allowed: alvis, arrhenius, sandbox, tetralith" in str(caught.value)
-
-
-def test_the_account_comes_from_the_environment_or_is_missed(files, monkeypatch):
-    with pytest.raises(SettingsError, match=r"alvis\.yaml: `account`: alvis runs no job without") as caught:
-        check_account(read_cluster("alvis"))
-    assert "COMPANION_ACCOUNT" in str(caught.value)
-    check_account(read_cluster("sandbox"))
-    monkeypatch.setenv("COMPANION_ACCOUNT", "naiss-1")
-    check_account(read_cluster("alvis"))
-    assert read_cluster("alvis").account == "naiss-1"

@@ -37,6 +37,9 @@ def test_a_parameter_is_named_with_both_values(ran):
 
 def test_a_reason_can_be_given_from_outside(ran):
     assert step(because="--force").reasons == ("--force",)
+    requests = choose(Wishes(["tiny"])).requests
+    (settled,) = make_plan(requests, because="--force", settled={"tiny", "broken"})
+    assert settled.hit
 
 
 def test_code_is_named_by_module(ran):

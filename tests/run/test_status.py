@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,16 +12,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from companion.compute import slurm_jobs
 from companion.compute.slurm_jobs import JobState
-from companion.run.detached import Detached, detached_folder, noted, notes_of
-from companion.run.history import DETACHED_VARIABLE
+from companion.run import conduct, status
+from companion.run.conduct import Ways
+from companion.run.detached import (
+    Detached,
+    detached_folder,
+    finished_before,
+    noted,
+    notes_of,
+    starts_before,
+)
+from companion.run.history import DETACHED_VARIABLE, history_path, read_history
 from companion.run.status import known_runs
 from companion.run.workplace import workplace
-from companion.session.files import write_json
+from companion.session.files import append_line, write_json
+from companion.settings.problems import Problem, SettingsError
 
 Said = Any
+_REPOSITORY = Path(__file__).parents[2]
 _DEADLINE_SECONDS = 120.0
 
 
@@ -107,7 +120,10 @@ def test_a_run_that_was_killed_is_not_taken_for_a_running_one(tiny: Path):
     assert (known.state, known.stop) == ("interrupted", None)
     write_json(folder / "about.json", about | {"host": "another", "pid": 1})
     (known,) = known_runs()
-    assert (known.state, known.stop) == ("running", "kill 1 (on another)")
+    assert (known.state, known.stop) == ("running", "kill 1  # on another")
+    mine = {"host": socket.gethostname(), "pid": os.getpid()}
+    write_json(folder / "about.json", about | mine | {"process": "another boot:17"})
+    assert known_runs()[0].state == "interrupted"  # the number is another process's by now
 
 
 @pytest.mark.parametrize(
@@ -158,6 +174,30 @@ def test_a_process_of_its_own_that_is_gone_without_a_word(tiny: Path):
     detached("two", cluster="local", pid=os.getpid())
     (detached_folder() / "three.json").write_text("{")
     assert [(one.run, one.state) for one in known_runs()] == [("one", "interrupted"), ("two", "running")]
+    detached("two", cluster="local", pid=os.getpid(), process="another boot:17")
+    assert [one.state for one in known_runs()] == ["interrupted", "failed"]
+
+
+def test_a_process_on_another_login_node_is_stopped_there(tiny: Path):
+    detached("one", cluster="local", pid=4711, host="alvis2")
+    assert known_runs()[0].stop == "kill 4711  # on alvis2"
+
+
+def test_the_history_is_read_once_and_only_the_latest_ended_runs_are_shown(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(15):
+        detached(f"{number:02d}", cluster="local", pid=1, host="alvis2")
+        if number:
+            ended = {"starts": 1, "started": 1.0, "ended": 2.0, "code": 0}
+            write_json(detached_folder() / f"{number:02d}.notes.json", ended)
+        entry = {"time": time.time(), "detached": f"{number:02d}", "notebook": "tiny", "status": "done"}
+        append_line(history_path(), json.dumps(entry | {"cell": None, "error": None}))
+    read = []
+    monkeypatch.setattr(status, "read_history", lambda since: read.append(since) or read_history(since))
+    known = known_runs()
+    assert [one.run for one in known] == ["00", *(f"{number:02d}" for number in range(5, 15))]
+    assert all(one.done == {"tiny": "done"} for one in known) and len(read) == 1
 
 
 def test_a_detached_run_notes_its_starts_and_its_end(tiny: Path, monkeypatch: pytest.MonkeyPatch):
@@ -183,6 +223,45 @@ def test_detaching_what_is_up_to_date_or_wrong_starts_nothing(ran: Path, command
     said = command("tiny", "--detach", "--dry-run", "--force")
     assert said.code == 0 and said.out == "tiny: run\n    --force\n"
     assert not (ran / "build/runs/detached").exists()
+
+
+def test_what_would_end_a_run_at_once_is_told_before_it_is_detached(
+    tiny: Path, command: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+):
+    def no_room(out: object, requests: list[Any], *, anew: bool) -> None:
+        raise SettingsError([Problem("store", None, None, f"no room for {len(requests)}, anew: {anew}")])
+
+    monkeypatch.setattr(conduct, "check_disk", no_room)
+    said = command("--detach", "--force")
+    assert said.code == 2 and "no room for 2, anew: True" in said.err
+    (tiny / "params/clusters").mkdir()
+    shutil.copy(_REPOSITORY / "params/clusters/sandbox.yaml", tiny / "params/clusters")
+    monkeypatch.setenv("PATH", "/nowhere")
+    for options in (["--detach"], []):
+        said = command("tiny", "--cluster", "sandbox", *options)
+        assert said.code == 2 and "--cluster sandbox: sbatch is not on this machine" in said.err
+    assert not (tiny / "build/runs/detached").exists()
+
+
+def test_a_run_that_was_queued_again_knows_what_it_did_before(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    checked = []
+    monkeypatch.setattr(conduct, "check_disk", lambda *_, anew: checked.append(anew))
+    monkeypatch.setenv(DETACHED_VARIABLE, "one")
+    assert finished_before() == set() and starts_before() == 0
+    ends = [("one", "broken", "failed"), ("one", "tiny", "done"), ("another", "broken", "done")]
+    for run, notebook, ending in ends:
+        append_line(
+            history_path(),
+            json.dumps({"time": 1.0, "detached": run, "notebook": notebook, "status": ending}),
+        )
+    assert finished_before() == {"tiny"}
+    for start in range(2):
+        with noted():
+            assert starts_before() == start
+            conduct.check_start(Console(), [], Ways(force=True))
+    assert checked == [True]
+    monkeypatch.delenv(DETACHED_VARIABLE)
+    assert finished_before() == set() and starts_before() == 0
 
 
 def test_a_run_on_its_own_outlives_the_command(tiny: Path, command: Callable[..., Said]):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from companion.run import workplace as module
 from companion.run.workplace import LONGEST_SOCKET_PATH, workplace
+from companion.session.files import write_json
 
 
 def test_a_run_has_private_folders_and_leaves_its_events_only(project: Path):
@@ -26,6 +27,14 @@ def test_two_runs_at_once_do_not_meet(project: Path):
         assert one.events.exists() and other.events.exists()
 
 
+def test_a_detached_run_keeps_its_name_when_it_is_started_again(project: Path, monkeypatch):
+    monkeypatch.setenv("COMPANION_DETACHED", "20260301-120000-ab12")
+    with workplace("smoke") as first:
+        name = first.run_id
+    with workplace("smoke") as again:
+        assert again.run_id == name == "20260301-120000-ab12"
+
+
 def test_only_what_dead_runs_left_is_cleared(project: Path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -39,8 +48,10 @@ def test_only_what_dead_runs_left_is_cleared(project: Path):
     }
     for name in names:
         (running / name).mkdir(parents=True)
+    given_away = running / f"{host}.{os.getpid()}.given"
+    write_json(given_away / "about.json", {"process": "another boot:17"})
     with workplace("smoke"):
-        assert {name: (running / name).exists() for name in names} == names
+        assert {name: (running / name).exists() for name in names} == names and not given_away.exists()
 
 
 def test_a_long_temporary_folder_is_not_used_for_sockets(project: Path, monkeypatch):

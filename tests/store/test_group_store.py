@@ -1,6 +1,5 @@
 """A group's store: read after one's own, never written to, its makers named."""
 
-import importlib
 import json
 import os
 from pathlib import Path
@@ -13,29 +12,6 @@ from companion.session.provenance import who
 from companion.store.artefacts import MANIFEST, RESULT, all_results, store_roots
 from companion.store.commands import app
 from companion.store.holdings import holdings
-
-STUDY = """
-import xarray as xr
-from companion.store.durable import stored
-
-CALLS = []
-
-@stored
-def line(slope):
-    CALLS.append(slope)
-    return xr.Dataset({"y": ("x", [0.0, slope])})
-
-@stored
-def doubled(slope):
-    return line(slope) * 2
-"""
-
-
-@pytest.fixture
-def study(project: Path):
-    (project / "grouped.py").write_text(STUDY)
-    importlib.invalidate_caches()
-    return importlib.import_module("grouped")
 
 
 @pytest.fixture
@@ -71,7 +47,7 @@ def test_it_is_read_through_and_never_touched(study, group, project):
     assert study.CALLS == [2.0]
     own = project / "build" / "store"
     assert [each.name for each in store_roots()] == ["store", "group"]
-    assert study.line.address(1.0).find() == group / "grouped.line" / study.line.address(1.0).key
+    assert study.line.address(1.0).find() == group / "lines.line" / study.line.address(1.0).key
     assert {address for address, _ in all_results(own)} == {
         study.doubled.address(1.0),
         study.doubled.address(2.0),
@@ -108,7 +84,7 @@ def test_ls_tells_who_made_what_and_where_it_lies(study, group):
 def test_holdings_tell_store_maker_and_versions(study, group, project):
     study.line(3.0)
     here, there, none = (study.line.address(slope).key for slope in (3.0, 1.0, 7.0))
-    found = holdings(dict.fromkeys((here, there, none), "grouped.line"))
+    found = holdings(dict.fromkeys((here, there, none), "lines.line"))
     assert set(found) == {here, there}
     assert (found[here].user, found[here].store) == (who(), project / "build" / "store")
     assert (found[there].user, found[there].store) == ("ada", group)

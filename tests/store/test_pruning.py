@@ -1,7 +1,6 @@
 """What `store prune` may delete, and what it must spare."""
 
 import fcntl
-import importlib
 import json
 import os
 import socket
@@ -15,26 +14,6 @@ import pytest
 from companion.store.artefacts import MANIFEST
 from companion.store.locks import key_lock
 from companion.store.pruning import keys_in_use, prunable, remove
-
-STUDY = """
-import xarray as xr
-from companion.store.durable import stored
-
-@stored
-def line(slope):
-    return xr.Dataset({"y": ("x", [0.0, slope])})
-
-@stored
-def doubled(slope):
-    return line(slope) * 2
-"""
-
-
-@pytest.fixture
-def study(project: Path):
-    (project / "lines.py").write_text(STUDY)
-    importlib.invalidate_caches()
-    return importlib.import_module("lines")
 
 
 def write(path: Path, content: object) -> None:

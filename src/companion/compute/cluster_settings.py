@@ -33,14 +33,5 @@ def read_cluster(name: str) -> ClusterSettings:
     return settings.model_copy(update={"account": account}) if account else settings
 
 
-def check_account(settings: ClusterSettings) -> None:
-    """Raise SettingsError where the site wants an account and there is none; call it before a submission."""
-    if settings.needs_account and not settings.account:
-        message = f"{settings.name} runs no job without an account"
-        allowed = f"the name of your project there, or {ACCOUNT_VARIABLE}=NAME in the environment"
-        file = f"params/clusters/{settings.name}.yaml"
-        raise SettingsError([Problem(file, None, "account", message, None, allowed)])
-
-
 def _params_folder() -> Path:
     return project_root() / "params"

@@ -134,8 +134,9 @@ def cluster(request: str) -> Cluster:
     """The cluster that ``request`` names: ``"inline"``, ``"local"``, a file in params/clusters or ``tcp://…``.
 
     A local cluster is started once per process, one single-threaded worker per core; so is one on SLURM.
-    Raises ValueError for other names, SettingsError for a file that is wrong, OSError where no scheduler
-    answers at the address, RuntimeError where SLURM refuses a job.
+    Raises ValueError for other names, SettingsError for a file that is wrong or where no job can be submitted from
+    here, OSError where no scheduler answers at the address, RuntimeError where SLURM refuses a job, ImportError where
+    dask-jobqueue cannot be imported.
     """
     if request == "inline" or _inside_worker():
         return InlineCluster()

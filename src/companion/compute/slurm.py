@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.compute import slurm_jobs
-from companion.compute.cluster_settings import check_account, read_cluster
+from companion.compute.cluster_settings import read_cluster
+from companion.compute.login_node import check_login_node
 from companion.compute.slurm_jobs import Kind, job_script, pool_settings, slurm_job_class, write_script
 from companion.compute.slurm_pools import Patience, Pool, PoolFailed, Seen
 from companion.session import events
@@ -40,12 +41,12 @@ class SlurmCluster:
     def __init__(self, name: str, patience: Patience | None = None):
         """Start the scheduler and submit the jobs that are always wanted.
 
-        Raises SettingsError for a file that is wrong or lacks an account, PoolFailed where SLURM
-        refuses a job, ImportError without dask-jobqueue.
+        Raises SettingsError for a file that is wrong and where no job can be submitted from here (no account, no
+        SLURM, no dask-jobqueue), PoolFailed where SLURM refuses a job.
         """
         self.settings = read_cluster(name)
-        check_account(self.settings)
-        slurm_job_class()  # said now, if it is missing, and not in the thread that looks after the pools
+        check_login_node(self.settings)
+        slurm_job_class()  # a broken installation is said now, and not in the thread that looks after the pools
         self.logs = _fresh_folder()
         self._local = _scheduler(self.settings)
         self.address: str = self._local.scheduler_address

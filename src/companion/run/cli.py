@@ -87,20 +87,20 @@ def run(
 
             calibrate(console()) if calibrate_only else estimate(wishes, console(), anew=force)
             raise typer.Exit
+        from companion.run.conduct import Ways, conduct
+
+        ways = Ways(jobs, force, dry_run, strict, check)
         if detach and not dry_run:
             from companion.run.submit import submit
 
             again = [argument for argument in context.obj if argument != "--detach"]
-            raise typer.Exit(
-                submit(wishes, again, because="--check" if check else "--force" if force else None)
-            )
-        from companion.run.conduct import Ways, conduct
+            raise typer.Exit(submit(wishes, again, ways))
         from companion.run.detached import noted
         from companion.session import interruption
 
         interruption.install()  # a warning of the wall time that comes while it plans must not end it
         with noted() as ending:
-            ending.code = conduct(wishes, Ways(jobs, force, dry_run, strict, check))
+            ending.code = conduct(wishes, ways)
         raise typer.Exit(ending.code)
     except SettingsError as error:
         typer.echo(str(error), err=True)

@@ -1,5 +1,6 @@
 """One run from the user's wishes to the exit code."""
 
+import os
 import shlex
 import sys
 import time
@@ -9,15 +10,19 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from companion.compute.cluster_settings import cluster_names, read_cluster
+from companion.compute.login_node import check_login_node
 from companion.run import check, gallery, report, verdicts
 from companion.run.choose import Wishes, choose
+from companion.run.detached import finished_before, starts_before
 from companion.run.estimate import check_disk
 from companion.run.execute import Manner, execute
 from companion.run.follow import audience
+from companion.run.history import DETACHED_VARIABLE
 from companion.run.outcome import Outcome, of_hit
 from companion.run.plan import Step, make_plan
 from companion.run.record import overridden_folder
-from companion.run.time_limit import seconds_of
+from companion.run.spans import seconds_of
 from companion.session.files import DISK_REFUSALS
 from companion.session.progress import duration
 from companion.settings.problems import shown_path
@@ -35,6 +40,11 @@ class Ways:
     strict: bool = False
     check: bool = False
 
+    @property
+    def because(self) -> str | None:
+        """The reason to run what has not changed, too, if there is one."""
+        return "--check" if self.check else "--force" if self.force else None
+
 
 def console() -> Console:
     """Standard output; lines are never cut where it is not a terminal."""
@@ -48,18 +58,18 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
     choice = choose(wishes)
     for name in choice.left_out:
         report.line(out, f"{name}: left out, it has no profile {wishes.profile!r}")
-    steps = make_plan(choice.requests, because="--check" if ways.check else "--force" if ways.force else None)
+    steps = make_plan(choice.requests, because=ways.because, settled=finished_before())
     report.print_plan(out, steps)
     if ways.dry_run:
         return DONE
-    check_disk(out, [step.request for step in steps if not step.hit], anew=ways.force)
+    check_start(out, steps, ways)
     limit = None if wishes.time_limit is None else seconds_of(wishes.time_limit)
     outcomes = _execute(steps, wishes.profile, ways, out, limit)
     report.print_failures(out, outcomes)
     if ways.check:
         agree = check.report_differences(out, wishes.profile, outcomes)
-        return _code(outcomes, strict=ways.strict) or (DONE if agree else FAILED)
-    code = _code(outcomes, strict=ways.strict)
+        return _code(outcomes, ways) or (DONE if agree else FAILED)
+    code = _code(outcomes, ways)
     try:
         verdicts.merge(wishes.profile, outcomes)
     except ValueError as error:
@@ -75,14 +85,27 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
         report.line(out, f"\nfigures and verdicts of overridden parameters: {folder}; the tracked ones stand")
     if code == INTERRUPTED:
         report.line(out, f"\ninterrupted after {duration(seconds)}; finished results are kept.")
-        report.line(out, f"The same command goes on from there: {_command()}")
+        report.line(out, _how_to_go_on(ways))
         return code
     if code == RESUMABLE:
         kept = "finished results and checkpoints are kept"
         report.line(out, f"\nsaved and stopped after {duration(seconds)}; {kept}.")
-        report.line(out, f"The same command goes on from there: {_command()}")
+        report.line(out, _how_to_go_on(ways))
         return code
     return _show_gallery(out) or code
+
+
+def check_start(out: Console, steps: Sequence[Step], ways: Ways) -> None:
+    """Before anything is started: can jobs be submitted from here, and is there room for the results?
+
+    Raises SettingsError where not. A run that is queued again has been through this.
+    """
+    to_do = [step.request for step in steps if not step.hit]
+    clusters = {request.parameters.values["cluster"] for request in to_do}
+    for name in sorted(clusters.intersection(cluster_names())):
+        check_login_node(read_cluster(name))
+    if not starts_before():
+        check_disk(out, to_do, anew=ways.force)
 
 
 def _execute(
@@ -99,18 +122,19 @@ def _execute(
     return [outcomes[step.request.name] for step in steps]
 
 
-def _code(outcomes: Sequence[Outcome], *, strict: bool) -> int:
+def _code(outcomes: Sequence[Outcome], ways: Ways) -> int:
     statuses = {outcome.status for outcome in outcomes}
     if "interrupted" in statuses:
         return INTERRUPTED
     if "resumable" in statuses:
         # A run that got nowhere in its time would get nowhere again: it must not be requeued for ever.
-        advanced = any(one.computed or one.saved or one.status == "done" for one in outcomes)
+        lasting = set() if ways.check else {"done"}  # --check executes all notebooks whenever it starts
+        advanced = any(one.computed or one.saved or one.status in lasting for one in outcomes)
         return RESUMABLE if advanced else INTERRUPTED
     if "failed" in statuses:
         return FAILED
     entries = [entry for outcome in outcomes for entry in outcome.verdicts.values()]
-    return CLAIMS if strict and any(map(verdicts.breaks_strict, entries)) else DONE
+    return CLAIMS if ways.strict and any(map(verdicts.breaks_strict, entries)) else DONE
 
 
 def _show_gallery(out: Console) -> int:
@@ -128,7 +152,10 @@ def _show_gallery(out: Console) -> int:
     return DONE
 
 
-def _command() -> str:
-    """The command that started this process, to be given again."""
+def _how_to_go_on(ways: Ways) -> str:
+    """What the command that started this process would do if it were given again."""
     python = ["python"] if sys.argv[0].endswith(".py") else []
-    return shlex.join([*python, *sys.argv])
+    command = shlex.join([*python, *sys.argv])
+    if ways.force and not os.environ.get(DETACHED_VARIABLE):
+        return f"With --force, the same command computes everything again: {command}"
+    return f"The same command goes on from there: {command}"

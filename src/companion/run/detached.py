@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from companion.run.history import DETACHED_VARIABLE
+from companion.run.history import DETACHED_VARIABLE, read_history
 from companion.session.files import write_json
 from companion.session.root import build_folder
 from companion.settings.problems import SettingsError
@@ -19,7 +19,10 @@ from companion.settings.problems import SettingsError
 
 @dataclass(frozen=True)
 class Detached:
-    """A detached run as it was started: ``job`` is its SLURM job, or ``pid`` its process on ``host``."""
+    """A detached run as it was started: ``job`` is its SLURM job, or ``pid`` its process on ``host``.
+
+    ``process`` is the mark of that process, where the system gives one (`session.processes`).
+    """
 
     id: str
     submitted: float
@@ -32,15 +35,21 @@ class Detached:
     store: str
     job: str | None = None
     pid: int | None = None
+    process: str | None = None
 
     @property
     def how_to_stop(self) -> str:
         """The command that stops it."""
-        return f"scancel {self.job}" if self.job else f"kill {self.pid}"
+        return f"scancel {self.job}" if self.job else kill_command(self.pid, self.host)
 
     def write(self) -> None:
         """Put the record in its place, atomically."""
         write_json(detached_folder() / f"{self.id}.json", asdict(self))
+
+
+def kill_command(pid: int | None, host: str) -> str:
+    """The command that stops the process ``pid`` on ``host``, with a comment where that is another machine."""
+    return f"kill {pid}" + ("" if host == socket.gethostname() else f"  # on {host}")
 
 
 def detached_folder() -> Path:
@@ -78,6 +87,24 @@ def _read(path: Path) -> dict[str, Any]:
 def notes_of(identity: str) -> dict[str, Any]:
     """What a detached run says of itself: ``starts``, ``started``, ``host``, ``pid``; then ``ended``, ``code``."""
     return _read(detached_folder() / (identity + _NOTES))
+
+
+def starts_before() -> int:
+    """How often the detached run that this process is was started before: 0 unless SLURM queued it again."""
+    identity = os.environ.get(DETACHED_VARIABLE)
+    return max(notes_of(identity).get("starts", 1) - 1, 0) if identity else 0
+
+
+def finished_before() -> set[str]:
+    """Notebooks that the detached run which this process is finished in its earlier starts; no other run has any."""
+    identity = os.environ.get(DETACHED_VARIABLE)
+    if not identity:
+        return set()
+    return {
+        entry["notebook"]
+        for entry in read_history()
+        if entry["detached"] == identity and entry["status"] == "done"
+    }
 
 
 @dataclass

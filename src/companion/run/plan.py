@@ -1,7 +1,7 @@
 """What would run, and why: a notebook runs again only if something that it depends on changed."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,9 +63,11 @@ class Step:
         return not self.reasons
 
 
-def make_plan(requests: Iterable[Request], *, because: str | None = None) -> list[Step]:
-    """The steps for ``requests``, in their order. ``because`` is a reason to execute them all."""
-    return [_step(request, because) for request in requests]
+def make_plan(
+    requests: Iterable[Request], *, because: str | None = None, settled: Collection[str] = ()
+) -> list[Step]:
+    """The steps for ``requests``, in their order. ``because`` is a reason to execute all but those ``settled``."""
+    return [_step(request, None if request.name in settled else because) for request in requests]
 
 
 def _step(request: Request, because: str | None) -> Step:

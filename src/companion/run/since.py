@@ -1,5 +1,6 @@
 """``run_all.py report --since 18:00``: what finished, what failed and where, which verdicts changed, what it cost."""
 
+import contextlib
 import datetime
 import re
 import time
@@ -15,12 +16,11 @@ from companion.run import report
 from companion.run.conduct import console
 from companion.run.detached import read_detached
 from companion.run.history import read_history
+from companion.run.spans import seconds_of
 from companion.run.spending import spent_since
 from companion.session.progress import duration
 from companion.settings.problems import Problem, SettingsError
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)([mhd])")
-_UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -52,8 +52,8 @@ def moment_of(text: str, now: float) -> float:
 
     Raises SettingsError for a text that is no such moment.
     """
-    if span := _SPAN.fullmatch(text):
-        return now - float(span[1]) * _UNITS[span[2]]
+    with contextlib.suppress(ValueError):  # no span
+        return now - seconds_of(text)
     today = datetime.datetime.fromtimestamp(now)
     try:
         if clock := _CLOCK.fullmatch(text):

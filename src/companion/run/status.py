@@ -2,10 +2,11 @@
 
 import contextlib
 import json
-import os
+import math
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,21 +18,25 @@ from companion.compute import slurm_jobs
 from companion.compute.slurm_jobs import JobState
 from companion.run import report
 from companion.run.conduct import console
-from companion.run.detached import Detached, notes_of, read_detached
+from companion.run.detached import Detached, kill_command, notes_of, read_detached
 from companion.run.follow import described
 from companion.run.history import read_history
-from companion.run.workplace import ABOUT, folders_of_runs
+from companion.run.workplace import runs_going_on
+from companion.session.processes import is_running
 from companion.session.progress import duration
 from companion.settings.problems import shown_path
 
 #: What an exit code of run_all.py means for a run that has ended.
 _STATES = {0: "finished", 3: "finished", 75: "resumable", 130: "interrupted"}
+_GOING_ON = ("queued", "requeued", "running")
 _SHOWN_ENDED = 10
 
 _LASTING = tuple(f'{{"kind": "{kind}"'.encode() for kind in ("started", "ended", "cell"))
 _LATEST = 1000
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+Entry = Mapping[str, Any]
 
 
 @dataclass
@@ -79,62 +84,77 @@ def status(
 
 def known_runs() -> list[Known]:
     """Runs in the foreground, then detached ones: those that go on, and the latest that have ended."""
-    detached = read_detached()
-    jobs = slurm_jobs.queue() if any(run.job for run in detached) else {}
-    folders = list(_folders())
+    folders = list(runs_going_on())
     found = [_foreground(folder, about) for folder, about in folders if not about.get("detached")]
-    of_detached = {about["detached"]: (folder, about) for folder, about in folders if about.get("detached")}
-    each = [_detached(run, jobs, *of_detached.get(run.id, (None, {}))) for run in detached]
-    going, ended = ([one for one in each if (one.ended is None) is wanted] for wanted in (True, False))
-    return [*found, *sorted(going + ended[-_SHOWN_ENDED:], key=lambda one: one.run)]
+    running = {about["detached"]: (folder, about) for folder, about in folders if about.get("detached")}
+    shown = _shown(read_detached())
+    ends: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
+    for entry in read_history(min((state.run.submitted for state in shown), default=math.inf)):
+        ends[entry["detached"]][entry["notebook"]] = entry
+    return [
+        *found,
+        *(_detached(state, *running.get(state.run.id, (None, {})), ends[state.run.id]) for state in shown),
+    ]
 
 
-def _folders() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Folders of runs that go on or were killed, with what these say of themselves."""
-    for folder in folders_of_runs():
-        try:
-            yield folder, json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # it starts or ends at this moment
-            continue
+@dataclass(frozen=True)
+class _State:
+    """A detached run, what it says of itself, what SLURM says of its job, and what all that comes to in a word."""
+
+    run: Detached
+    notes: Mapping[str, Any]
+    slurm: str | None
+    word: str
+
+    @property
+    def goes_on(self) -> bool:
+        return self.word in _GOING_ON
+
+
+def _shown(detached: Sequence[Detached]) -> list[_State]:
+    """Those that go on, and the latest that have ended, by their ids."""
+    jobs = slurm_jobs.queue() if any(run.job for run in detached) else {}
+    states = []
+    for run in detached:
+        job, notes = jobs.get(run.job) if jobs is not None and run.job else None, notes_of(run.id)
+        said = f"{job.state} {job.detail}".strip() if job else None
+        if run.job and jobs is None:
+            said = "does not answer here"
+        states.append(_State(run, notes, said, _word(run, notes, job, asked=jobs is not None)))
+    ended = [state for state in states if not state.goes_on]
+    left_out = {state.run.id for state in ended[:-_SHOWN_ENDED]}
+    return [state for state in states if state.run.id not in left_out]
 
 
 def _foreground(folder: Path, about: Mapping[str, Any]) -> Known:
-    there = _is_there(about["host"], about["pid"])
+    there = _is_there(about["host"], about["pid"], about.get("process"))
     known = Known(folder.name, "interrupted" if there is False else "running", about["profile"])
     known.cluster, known.started, known.starts = about["cluster"], about["started"], 1
-    known.stop = f"kill {about['pid']}" + ("" if there is not None else f" (on {about['host']})")
-    if there is False:
-        known.stop, known.slurm = None, None
+    known.stop = None if there is False else kill_command(about["pid"], about["host"])
     _add_progress(known, folder, about)
     return known
 
 
 def _detached(
-    run: Detached, jobs: Mapping[str, JobState] | None, folder: Path | None, about: Mapping[str, Any]
+    state: _State, folder: Path | None, about: Mapping[str, Any], ends: Mapping[str, Entry]
 ) -> Known:
-    notes = notes_of(run.id)
-    known = Known(run.id, "", run.profile, run.cluster, detached=True, log=shown_path(Path(run.log)))
+    run, notes = state.run, state.notes
+    log = shown_path(Path(run.log))
+    known = Known(run.id, state.word, run.profile, run.cluster, detached=True, log=log, slurm=state.slurm)
     known.started, known.starts = notes.get("started", run.submitted), notes.get("starts", 0)
-    job = jobs.get(run.job) if jobs is not None and run.job else None
-    if job:
-        known.slurm = f"{job.state} {job.detail}".strip()
-    elif run.job and jobs is None:
-        known.slurm = "does not answer here"
-    known.state = _state(run, notes, job, asked=jobs is not None)
-    if known.state in ("queued", "requeued", "running"):
+    if state.goes_on:
         known.stop = run.how_to_stop
         known.waiting = run.notebooks
         if folder is not None and known.state == "running":
             _add_progress(known, folder, about)
     else:
         known.ended, known.code = notes.get("ended", run.submitted), notes.get("code")
-    ends = {entry["notebook"]: entry for entry in read_history(run.submitted) if entry["detached"] == run.id}
     known.done |= {name: _end(entry) for name, entry in ends.items() if name not in known.doing}
     known.waiting = [name for name in known.waiting if name not in known.done and name not in known.doing]
     return known
 
 
-def _state(run: Detached, notes: Mapping[str, Any], job: JobState | None, *, asked: bool) -> str:
+def _word(run: Detached, notes: Mapping[str, Any], job: JobState | None, *, asked: bool) -> str:
     """One word for a detached run, from SLURM's word, from its own notes, or from its process."""
     said = _STATES.get(notes["code"], "failed") if "code" in notes else None
     if run.job:
@@ -143,21 +163,15 @@ def _state(run: Detached, notes: Mapping[str, Any], job: JobState | None, *, ask
         if job and job.state in ("RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED"):
             return said or "running"
         return said or ("interrupted" if asked else "running" if notes else "queued")
-    there = _is_there(run.host, run.pid)
+    there = _is_there(run.host, run.pid, run.process)
     return said or ("running" if there is not False else "interrupted" if notes else "failed")
 
 
-def _is_there(host: str, pid: int | None) -> bool | None:
+def _is_there(host: str, pid: int | None, process: str | None) -> bool | None:
     """Whether a process runs on this machine; None for another machine, of which nothing is known here."""
     if host != socket.gethostname() or pid is None:
         return None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    return is_running(pid, process)
 
 
 def _add_progress(known: Known, folder: Path, about: Mapping[str, Any]) -> None:

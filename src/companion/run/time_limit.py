@@ -2,11 +2,11 @@
 
 import contextlib
 import os
-import re
 import signal
 import time
 from pathlib import Path
 
+from companion.run.spans import ALLOWED, seconds_of
 from companion.settings.problems import Problem
 
 #: Asks a kernel under a run to write down its stacks.
@@ -15,23 +15,9 @@ STACKS_SIGNAL = signal.SIGUSR2
 #: Name of the failure of a notebook that did not end within its time.
 TIME_LIMIT = "TimeLimit"
 
-_ALLOWED = "a number above 0 and its unit, as in 90s, 30m, 2h"
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _DUMP_SECONDS, _POLL_SECONDS = 2.0, 0.02
 #: The main thread comes last, and this is where it began.
 _LAST_FRAME = " in _run_module_as_main\n"
-
-
-def seconds_of(text: str) -> float:
-    """The span of time that ``text`` names: a number and its unit, s, m or h. Raises ValueError for any other text.
-
-    >>> seconds_of("90s"), seconds_of("30m"), seconds_of("1.5h")
-    (90.0, 1800.0, 5400.0)
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip())
-    if found is None or float(found[1]) == 0:
-        raise ValueError(f"{text!r} given; allowed: {_ALLOWED}")
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def time_limit_problems(text: str | None) -> list[Problem]:
@@ -40,7 +26,7 @@ def time_limit_problems(text: str | None) -> list[Problem]:
         if text is not None:
             seconds_of(text)
     except ValueError:
-        return [Problem("--time-limit", None, None, "not a span of time", repr(text), _ALLOWED)]
+        return [Problem("--time-limit", None, None, "not a span of time", repr(text), ALLOWED)]
     return []
 
 

@@ -1,6 +1,7 @@
 """The folders that a run works in, gone when it ends; what killed runs left is cleared by the next one."""
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -9,10 +10,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from companion.run.history import DETACHED_VARIABLE
 from companion.run.record import runs_folder
 from companion.session.files import write_json
+from companion.session.processes import is_running, start_of
 from companion.session.root import build_folder
 
 #: What a run says of itself while it goes on, in its folder.
@@ -36,8 +39,8 @@ class Workplace:
 
     @property
     def run_id(self) -> str:
-        """Name of this run that no other one shares."""
-        return f"{self.folder.name}-{self.sockets.name}"
+        """Name of this run that no other one shares; a detached run keeps it when it is queued again."""
+        return os.environ.get(DETACHED_VARIABLE) or f"{self.folder.name}-{self.sockets.name}"
 
     def describe(self, profile: str, notebooks: Sequence[str], cluster: str) -> None:
         """Say what this run does, for `run_all.py status`."""
@@ -48,14 +51,25 @@ class Workplace:
             "started": time.time(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "process": start_of(os.getpid()),
             "detached": os.environ.get(DETACHED_VARIABLE),
         }
         write_json(self.folder / ABOUT, about)
 
 
-def folders_of_runs() -> list[Path]:
-    """Folders of all runs that go on, and of those that were killed since another one started."""
-    return sorted((build_folder() / "runs").glob("*/running/*"))
+def runs_going_on() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Folders of all runs that go on, with what these say of themselves; also of killed ones, until another starts."""
+    for folder in sorted((build_folder() / "runs").glob("*/running/*")):
+        if about := _told(folder):
+            yield folder, about
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """What the run in ``folder`` says of itself; nothing where it starts or ends at this moment."""
+    try:
+        return json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 @contextlib.contextmanager
@@ -87,9 +101,5 @@ def _clear_dead(running: Path) -> None:
     """Remove the folders of runs on this machine whose process is gone."""
     for folder in running.glob(f"{socket.gethostname()}.*"):
         pid = folder.name.removeprefix(socket.gethostname()).split(".")[1]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
+        if pid.isdecimal() and not is_running(int(pid), _told(folder).get("process")):
             shutil.rmtree(folder, ignore_errors=True)
-        except (PermissionError, ValueError):
-            continue

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from companion.session.processes import is_running
+
 #: What a full or read-only disk says; any other error of a file is one of ours.
 DISK_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
@@ -29,12 +31,8 @@ def clear_dead(target: Path) -> None:
     """Remove what killed processes of this machine left beside ``target`` while they wrote it."""
     for left in target.parent.glob(f"{glob.escape(_mark(target))}*.tmp"):
         pid = left.name.removeprefix(_mark(target)).split(".")[0]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
+        if pid.isdecimal() and not is_running(int(pid)):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-        except (PermissionError, ValueError):
-            continue
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from companion.session.processes import is_running
 from companion.session.root import project_root
 from companion.store.artefacts import Address, DamagedResult, all_results, leftovers, store_roots
 from companion.store.upkeep import whole_manifest
@@ -109,7 +110,7 @@ def _why_spared(folder: Path, older_than_days: float) -> str | None:
         return None
     written = _writer(folder)
     if written is not None and written[0] == socket.gethostname():
-        return "being written now" if _is_alive(written[1]) else None
+        return "being written now" if is_running(written[1]) else None
     if time.time() - _made(folder) < older_than_days * 86_400:
         return f"younger than {older_than_days:g} days"
     return None
@@ -143,16 +144,6 @@ def _writer(folder: Path) -> tuple[str, int] | None:
         return (host, int(pid)) if suffix == "tmp" else None
     except ValueError:
         return None
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _made(folder: Path) -> float:

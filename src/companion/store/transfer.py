@@ -50,15 +50,16 @@ def export(
         target = to.resolve()
         if not target.parent.is_dir():
             _stop("export", f"given --to {to}; {target.parent} is no folder", 2)
-        total = _tell_sizes(index_of(selection), target)
+        index = index_of(selection)
+        _tell_sizes(index, target)
         if not dry_run:
-            _write(selection, target, total)
+            _write(selection, index, target)
     _tell(selection.problems)
     raise typer.Exit(1 if selection.problems else 0)
 
 
-def _tell_sizes(index: Index, target: Path) -> int:
-    """Say what comes and whether there is room; bytes of the archive."""
+def _tell_sizes(index: Index, target: Path) -> None:
+    """Say what comes and whether there is room."""
     free, part = free_space(target), part_of(target)
     already = part.stat().st_size if part.exists() else 0
     functions = len({held.function for held in index.results})
@@ -68,13 +69,13 @@ def _tell_sizes(index: Index, target: Path) -> int:
     )
     if not target.exists() and index.total - already > free:
         _stop("export", f"{target.parent} has no room: {shown_size(index.total - already)} are needed", 1)
-    return index.total
 
 
-def _write(selection: Selection, target: Path, total: int) -> None:
-    with _counted("checking", sum(held.size for held in index_of(selection).results)) as advance:
+def _write(selection: Selection, index: Index, target: Path) -> None:
+    with _counted("checking", index.size) as advance:
         check(selection, advance)
-    index = index_of(selection)
+    if len(selection.folders) < len(index.results):  # what is damaged was dropped
+        index = index_of(selection)
     if target.exists():
         with target.open("rb") as file:
             same = target.stat().st_size == index.total and file.read(len(index.text())) == index.text()
@@ -82,7 +83,7 @@ def _write(selection: Selection, target: Path, total: int) -> None:
             _stop("export", f"{target} exists and holds something else: give another name, or remove it", 2)
         _console.print(f"{target} holds all of it already")
         return
-    with _counted("writing", total) as advance:
+    with _counted("writing", index.total) as advance:
         kept = write_archive(index, selection.folders, target, advance)
     went_on = f", {shown_size(kept)} of it before" if kept else ""
     _console.print(f"written: {len(index.results)} results, {shown_size(index.total)}{went_on}")
