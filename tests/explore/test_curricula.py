@@ -4,10 +4,12 @@ import time
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from companion.explore import curricula
+from companion.explore import curricula, panel
 from companion.explore.curricula import CHOICES, NOTHING, curves, explorer, listed, view
 from companion.explore.pictures import picture
+from companion.explore.stored_curricula import more_seeds
 from companion.studies.curriculum_runs import trained
 from companion.training.curriculum_spec import CurriculumSpec, ScheduleSpec, TaskSpec
 
@@ -130,10 +132,52 @@ def test_each_menu_offers_what_the_ones_before_it_leave_and_one_move_draws_once(
 
     monkeypatch.setattr(curricula, "view", noted)
     box = explorer()
-    operations, shares, schedule, rest = (menu for row in box.children[:2] for menu in row.children)
+    operations, shares, schedule, rest, _ = box.children[0].children
     assert operations.options == ("add", "add + sub") and schedule.options == ("alone",)
     operations.value = "add + sub"
     assert shares.value == "f = 0.5, 0.25" and len(schedule.options) == 3
     schedule.value = "mixed 0.9 : 0.1"
     assert len(shown) == 3
     assert shown[-1] == ("add + sub", "f = 0.5, 0.25", "mixed 0.9 : 0.1", rest.value)
+
+
+def test_an_explorer_begins_where_its_notebook_is(store):
+    box = explorer(operations="add + sub", schedule="mixed 0.9 : 0.1")
+    operations, _, schedule, _, seeds = box.children[0].children
+    assert (operations.value, schedule.value, seeds.value) == ("add + sub", "mixed 0.9 : 0.1", 4)
+    assert explorer(operations="unheard of").children[0].children[0].value == "add"
+
+
+def test_more_seeds_are_those_that_are_missing(store, filled, tmp_path, monkeypatch):
+    monkeypatch.setenv("COMPANION_STORE", f"{tmp_path}:{store}")
+    alone = next(each for each in listed() if "weight decay" not in each.rest)
+    missing = more_seeds(alone, 3)
+    assert str(missing).startswith("seeds 2: not stored. Computing it takes about")
+    missing.compute()
+    grown = chosen(operations="add", rest=alone.rest)
+    assert list(grown.replicates) == [0, 1, 2]
+    np.testing.assert_array_equal(
+        curves(grown).test_accuracy[:2],
+        filled[3].test_accuracy.isel(variation=0).transpose("replicate", "step", ...),
+    )
+
+
+def test_twice_as_many_seeds_are_offered_and_trained_when_asked_for(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("COMPANION_STORE", f"{tmp_path}:{store}")
+    shown = []
+
+    def noted(training):
+        shown.append(len(training.replicates))
+        return Figure(figsize=(1.0, 1.0))
+
+    monkeypatch.setattr(curricula, "view", noted)
+    offered = []
+    monkeypatch.setattr(panel, "display", offered.append)
+    box = explorer(operations="add")
+    seeds = box.children[0].children[-1]
+    seeds.value = 4
+    assert shown == [2]
+    text, button = offered[-1].children
+    assert text.value.startswith("seeds 2, 3: not stored")
+    button.click()
+    assert shown == [2, 4]

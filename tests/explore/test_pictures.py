@@ -31,7 +31,7 @@ def test_a_picture_does_not_depend_on_the_user_s_settings(monkeypatch):
 _CELL = """
 from matplotlib.figure import Figure
 from companion.explore import relu_landscape
-relu_landscape.view = lambda *knobs: Figure(figsize=(1.0, 1.0))  # what is drawn is tested without a kernel
+relu_landscape.view = lambda **knobs: Figure(figsize=(1.0, 1.0))  # what is drawn is tested without a kernel
 relu_landscape.explorer()
 """
 

@@ -44,13 +44,13 @@ def controls(monkeypatch):
     monkeypatch.delenv("COMPANION_RUN", raising=False)
     asked = []
 
-    def noted(*view_of):
-        asked.append(view_of)
-        return view(*view_of)
+    def noted(**chosen):
+        asked.append(tuple(chosen.values()))
+        return view(**chosen)
 
     monkeypatch.setattr(relu_landscape, "view", noted)
     box = explorer()
-    (teachers, surplus), (name, start) = (row.children for row in box.children[:2])
+    teachers, surplus, name, start = box.children[0].children
     return teachers, surplus, name, start, asked
 
 

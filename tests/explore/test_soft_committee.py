@@ -112,7 +112,7 @@ def test_each_control_redraws_with_its_knob(monkeypatch):
 
     monkeypatch.setattr(soft_committee, "view", watched)
     box = explorer()
-    controls = [control for row in box.children[:-1] for control in row.children]
+    controls = box.children[0].children
     assert len(controls) == len(Knobs._fields)
     moved = Knobs(0.5, 0.1, 0.1, 0.3, 1.0, "free", 0)
     for control, value in zip(controls, moved, strict=True):

@@ -1,13 +1,13 @@
 """Explorer of stored curricula: choose operations, shares and a schedule, see every seed learn; nothing is trained."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
+from ipywidgets import VBox
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -15,118 +15,17 @@ from matplotlib.lines import Line2D
 from companion.analysis.curriculum_times import THRESHOLD, final_accuracy, first_checkpoint
 from companion.analysis.statistics import bootstrap_band
 from companion.compute.seeds import generator
-from companion.explore.pictures import picture
+from companion.explore.panel import Options, in_lab, menu, panel
+from companion.explore.stored_curricula import CHOICES, Training, listed, more_seeds
 from companion.figures.style import GREY, PALETTE, figure, styled
-from companion.store.arguments import readable
-from companion.store.artefacts import DamagedResult, all_results, read_result, store_roots
-from companion.store.upkeep import whole_manifest
-from companion.studies.curriculum_runs import curriculum_runs
-from companion.training.curriculum_spec import OWN_FIELDS, CurriculumSpec, ScheduleSpec, TaskSpec
+from companion.store.artefacts import read_result
 
-if TYPE_CHECKING:
-    from ipywidgets import Widget
-
-#: What is chosen, one after the other: each offers only what the choices before it leave.
-CHOICES: Final = ("operations", "shares", "schedule", "rest")
 NOTHING: Final = "The store holds no curricula yet; make them with `python run_all.py e4_mixtures`."
 
 _COLOURS: Final = tuple(PALETTE[name] for name in ("blue", "vermilion", "green", "orange", "plum", "sky"))
 _KEPT: Final = ("train_accuracy", "test_accuracy", "step_exposure", "stopped_at")
 _BLOCKS: Final = 64  # stacks whose curves are kept in memory
 _RESAMPLES: Final = 499  # of seeds, for the bands of a view; figures of the notebook take more
-
-
-class Training(NamedTuple):
-    """Stored networks that differ in their replicate only.
-
-    ``operations``, trained ``shares`` of their tables, ``schedule`` and the ``rest`` of their settings as text, and for
-    each ``replicates`` its folder in the store and its number in the stack that was trained there.
-    """
-
-    operations: str
-    shares: str
-    schedule: str
-    rest: str
-    replicates: Mapping[int, tuple[Path, int]]
-
-
-def listed() -> list[Training]:
-    """What the stores hold of `studies.curriculum_runs`, by name; damaged results are left out.
-
-    Where several versions of the code have trained the same networks, those of the newest result.
-    """
-    made: dict[tuple[str, ...], dict[str, Any]] = {}
-    stacks = []
-    for root in store_roots():
-        for address, folder in all_results(root):
-            if address.function == curriculum_runs.name:
-                try:
-                    manifest = whole_manifest(folder)
-                except DamagedResult:
-                    continue
-                stacks.append((float(manifest["made"]["time"]), folder, manifest))
-    for _, folder, manifest in sorted(stacks, key=lambda stack: stack[0], reverse=True):
-        given = {name: readable(form) for name, form in manifest["arguments"].items()}
-        for place, condition in enumerate(given["conditions"]):
-            own = {name: value for name, value in condition.items() if name != "replicate"}
-            texts = _texts(given["spec"], own, given["seed"])
-            code = manifest["fingerprint"]
-            known = made.setdefault(texts, {"fingerprint": code, "replicates": {}})
-            if known["fingerprint"] == code:
-                known["replicates"].setdefault(condition["replicate"], (folder, place))
-    return [
-        Training(*texts, replicates=dict(sorted(known["replicates"].items())))
-        for texts, known in sorted(made.items())
-    ]
-
-
-def _texts(spec: Mapping[str, Any], own: Mapping[str, Any], seed: int) -> tuple[str, str, str, str]:
-    """`CHOICES` of one network: its spec, as the store keeps it, with the fields that it has of its own."""
-    tasks = dict(spec["tasks"]) | {
-        name: value for name, value in own.items() if name in TaskSpec.model_fields
-    }
-    fields = dict(spec) | {name: value for name, value in own.items() if name in CurriculumSpec.model_fields}
-    schedule = dict(spec["schedule"])
-    if "weights" in own:
-        schedule |= {"kind": "static", "weights": own["weights"]}
-    count = len(tasks["operations"])
-    shares = tasks["fractions"] if len(tasks["fractions"]) > 1 else list(tasks["fractions"]) * count
-    kind = schedule.pop("kind")
-    if kind == "static":
-        weights = schedule.pop("weights") or [1 / count] * count
-        kind = "mixed " + " : ".join(map(_plain, weights)) if count > 1 else "alone"
-    changed = _differences(schedule, ScheduleSpec().model_dump())
-    batch = f"batches of {fields['batch']}" if fields["batch"] else "all rows"
-    shown = ("operations", "fractions", "tasks", "schedule", "steps", "batch", "model")
-    rest = [f"{fields['steps']} steps", batch, f"root seed {seed}"]
-    for values, usual in ((tasks, TaskSpec().model_dump()), (fields, CurriculumSpec().model_dump())):
-        left = {name: value for name, value in values.items() if name not in shown}
-        rest += _differences(left, usual, always=[name for name in OWN_FIELDS if name in own])
-    return (
-        " + ".join(tasks["operations"]),
-        "f = " + ", ".join(map(_plain, shares)),
-        ", ".join([kind, *changed]),
-        ", ".join(rest),
-    )
-
-
-def _differences(
-    values: Mapping[str, Any], usual: Mapping[str, Any], always: Sequence[str] = ()
-) -> list[str]:
-    """Names and values of what is not as usual; fields that the code no longer knows are named too."""
-    found = []
-    for name, value in values.items():
-        plain = list(value) if isinstance(value, list | tuple) else value
-        default = usual.get(name)
-        same = plain == (list(default) if isinstance(default, tuple) else default)
-        if name != "model" and (not same or name in always):
-            text = " ".join(map(_plain, plain)) if isinstance(plain, list) else _plain(plain)
-            found.append(f"{name.replace('_', ' ')} {text}")
-    return found
-
-
-def _plain(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 @lru_cache(maxsize=_BLOCKS)
@@ -254,47 +153,40 @@ def _over_steps(axes: Axes, steps: np.ndarray) -> None:
     axes.set_xlabel("steps t")
 
 
-def explorer() -> "Widget | str":
-    """A menu for each of `CHOICES` and the view below them.
+@in_lab
+def explorer(operations: str = "", schedule: str = "") -> VBox | str:
+    """A menu for each of `CHOICES`, at first at these where they are stored, and the view below them.
 
-    In a batch run, where nobody can choose, a line that says where to find it; `NOTHING` where nothing is stored.
+    Beside them how many seeds are drawn: those that are stored, or twice as many, which it offers to train.
+    `NOTHING` where nothing is stored.
     """
-    if os.environ.get("COMPANION_RUN"):
-        return "The explorer opens in JupyterLab: make lab."
     trainings = listed()
     if not trainings:
         return NOTHING
-    import ipywidgets as widgets
 
-    wide = {"style": {"description_width": "80px"}, "layout": widgets.Layout(width="48%")}
-    menus = [widgets.Dropdown(description=name, **wide) for name in CHOICES]
-    screen = widgets.Output()
+    def left(place: int) -> Callable[[dict[str, Any]], Options]:
+        return lambda before: list(
+            dict.fromkeys(each[place] for each in trainings if each[:place] == tuple(before.values()))
+        )
 
-    def refill(first: int) -> None:
-        for place in range(first, len(menus)):
-            before = tuple(menu.value for menu in menus[:place])
-            options = list(dict.fromkeys(each[place] for each in trainings if each[:place] == before))
-            menu, value = menus[place], menus[place].value
-            menu.unobserve(moved, "value")  # new options move the menu too, which is no second wish
-            menu.options = options
-            menu.value = value if value in options else options[0]
-            menu.observe(moved, "value")
+    def chosen(texts: Mapping[str, Any]) -> Training:
+        return next(each for each in trainings if all(texts[name] == getattr(each, name) for name in CHOICES))
 
-    def redraw() -> None:
-        from IPython.display import clear_output, display
+    def counts(before: dict[str, Any]) -> list[tuple[str, int]]:
+        stored = len(chosen(before).replicates)
+        return [(f"{stored}, all that are stored", stored), (f"{2 * stored}", 2 * stored)]
 
-        chosen = tuple(menu.value for menu in menus)
-        drawing = picture(view(next(each for each in trainings if each[: len(CHOICES)] == chosen)))
-        with screen:
-            clear_output(wait=True)
-            display(drawing)
+    def shown(**values: Any) -> Figure:
+        if len(chosen(values).replicates) < values["seeds"]:
+            trainings[:] = listed()  # they may have been trained meanwhile
+        if len(chosen(values).replicates) < values["seeds"]:
+            raise more_seeds(chosen(values), values["seeds"])
+        return view(chosen(values))
 
-    def moved(change: Any) -> None:
-        refill(menus.index(change["owner"]) + 1)
-        redraw()
-
-    for menu in menus:
-        menu.observe(moved, "value")
-    refill(0)
-    redraw()
-    return widgets.VBox([widgets.HBox(menus[:2]), widgets.HBox(menus[2:]), screen])
+    first = {"operations": operations, "schedule": schedule}
+    controls = {
+        name: menu(name, [first.get(name, "")], first.get(name, ""), wide=name == "rest") for name in CHOICES
+    }
+    controls["seeds"] = menu("seeds", [0], 0)
+    depends = {name: left(place) for place, name in enumerate(CHOICES)} | {"seeds": counts}
+    return panel(shown, controls, depends)

@@ -8,10 +8,12 @@ from typing import Any, Final
 from IPython.display import Image, clear_output, display
 from ipywidgets import (
     Box,
+    Button,
     Dropdown,
     FloatLogSlider,
     FloatSlider,
     IntSlider,
+    Label,
     Layout,
     Output,
     SelectionSlider,
@@ -19,6 +21,7 @@ from ipywidgets import (
 )
 from matplotlib.figure import Figure
 
+from companion.explore.missing import NotStored
 from companion.explore.pictures import picture
 
 #: What a cell shows where nobody can move a slider.
@@ -63,9 +66,9 @@ def stops(label: str, options: Options, start: Any) -> SelectionSlider:
     return SelectionSlider(options=options, value=start, **_look(label), continuous_update=False)
 
 
-def menu(label: str, options: Options = (), *, wide: bool = False) -> Dropdown:
-    """A menu, at first at the first of ``options``; without any, `panel` is told what they depend on."""
-    return Dropdown(options=options, **_look(label, wide=wide))
+def menu(label: str, options: Options, start: Any, *, wide: bool = False) -> Dropdown:
+    """A menu of ``options``, one of which is the ``start``."""
+    return Dropdown(options=options, value=start, **_look(label, wide=wide))
 
 
 def _look(label: str, *, wide: bool = False) -> dict[str, Any]:
@@ -124,9 +127,28 @@ class _Panel:
 
     def _redraw(self) -> None:
         with self.screen:
+            self._draw()
+
+    def _draw(self) -> None:
+        try:
             drawing = picture(self.view(**self._values()))
-            clear_output(wait=True)
-            display(drawing)
+        except NotStored as missing:
+            drawing = self._offer(missing)
+        clear_output(wait=True)
+        display(drawing)
+
+    def _offer(self, missing: NotStored) -> VBox:
+        """What is missing and what it costs, with a button that computes it."""
+        button = Button(description="compute it", button_style="primary")
+
+        def pressed(_: Button) -> None:
+            button.disabled, button.description = True, "computing"
+            with self.screen:
+                missing.compute()
+                self._draw()
+
+        button.on_click(pressed)
+        return VBox([Label(str(missing)), button])
 
 
 def stop(view: Callable[[Any], Figure], control: Control) -> VBox | Image:

@@ -1,14 +1,15 @@
 """Explorer of random-features diffusion: turn the data's knobs, see spectrum, losses and clocks of two classes."""
 
-import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from ipywidgets import VBox
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from companion.analysis import timescales
+from companion.explore.panel import in_lab, log_slider, panel, slider
 from companion.figures.marks import theory_line
 from companion.figures.style import GREY, PALETTE, figure, styled
 from companion.theory.feature_coefficients import feature_coefficients
@@ -16,9 +17,6 @@ from companion.theory.mixtures import Mixture
 from companion.theory.random_features import class_spectral_density
 from companion.theory.reduced_score_model import gain_overlaps
 from companion.theory.score_losses import flow_losses
-
-if TYPE_CHECKING:
-    from ipywidgets import Widget
 
 FEATURE_RATIO = 16.0
 COLOURS = (PALETTE["vermilion"], PALETTE["blue"])
@@ -173,45 +171,16 @@ def _log(axes: Axes, values: np.ndarray) -> None:
     axes.minorticks_off()
 
 
-def explorer() -> "Widget | str":
-    """A slider for each of `Knobs` and the view below them.
-
-    In a batch run, where nobody can move a slider, a line that says where to find it.
-    """
-    if os.environ.get("COMPANION_RUN"):
-        return "The explorer opens in JupyterLab: make lab."
-    import ipywidgets as widgets
-
-    start = Knobs()
-    late = {"continuous_update": False, "style": {"description_width": "110px"}}
+@in_lab
+def explorer(**knobs: float) -> VBox:
+    """A slider for each of `Knobs`, at first at these, and the view below them."""
+    start = Knobs(**knobs)
     controls = {
-        "ratio": widgets.FloatLogSlider(
-            start.ratio, min=-0.7, max=0.7, step=0.02, description="σ₁/σ₂", **late
-        ),
-        "share": widgets.FloatSlider(
-            start.share, min=0.02, max=0.98, step=0.02, description="share of class 1", **late
-        ),
-        "norm": widgets.FloatSlider(start.norm, min=0, max=16, step=0.5, description="|μ|²/d", **late),
-        "angle": widgets.FloatSlider(start.angle, min=0, max=180, step=10, description="angle (°)", **late),
-        "time": widgets.FloatLogSlider(
-            start.time, min=-2, max=0, step=0.05, description="diffusion time t", **late
-        ),
-        "sample_ratio": widgets.FloatLogSlider(
-            start.sample_ratio, base=2, min=0, max=5, step=0.5, description="examples n/d", **late
-        ),
+        "ratio": log_slider("σ₁/σ₂", start.ratio, -0.7, 0.7, 0.02),
+        "share": slider("share of class 1", start.share, 0.02, 0.98, 0.02),
+        "norm": slider("|μ|²/d", start.norm, 0.0, 16.0, 0.5),
+        "angle": slider("angle (°)", start.angle, 0.0, 180.0, 10.0),
+        "time": log_slider("diffusion time t", start.time, -2, 0, 0.05),
+        "sample_ratio": log_slider("examples n/d", start.sample_ratio, 0, 5, 0.5, base=2),
     }
-    screen = widgets.Output()
-
-    def redraw(_: Any = None) -> None:
-        from IPython.display import clear_output, display
-
-        drawing = view(Knobs(**{name: float(control.value) for name, control in controls.items()}))
-        with screen:
-            clear_output(wait=True)
-            display(drawing)
-
-    for control in controls.values():
-        control.observe(redraw, "value")
-    redraw()
-    rows = list(controls.values())
-    return widgets.VBox([widgets.HBox(rows[:3]), widgets.HBox(rows[3:]), screen])
+    return panel(lambda **turned: view(Knobs(**turned)), controls)

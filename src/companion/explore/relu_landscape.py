@@ -1,22 +1,17 @@
 """Explorer of the ReLU landscape: choose a size and a family, see its overlaps, spectrum and a descent."""
 
-import os
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
+from ipywidgets import VBox
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from companion.explore.pictures import picture
+from companion.explore.panel import in_lab, menu, panel, slider
 from companion.figures.marks import theory_line
 from companion.figures.style import DIVERGING, GREY, PALETTE, figure, styled
 from companion.theory.relu_landscape import Minimum, hessian_spectrum, known_families
 from companion.training.descent import initial_weights
 from companion.training.relu_decay import logarithmic_steps, loss_curve
-
-if TYPE_CHECKING:
-    from ipywidgets import Widget
 
 LARGEST_TEACHERS = 17  # the published size; a view then takes less than half a second
 _STEPS = 5000
@@ -90,43 +85,14 @@ def _descent(axes: Axes, families: dict[str, Minimum], name: str, teachers: int,
     axes.set_title(f"loss of descent {start}")
 
 
-def explorer() -> "Widget | str":
-    """Controls for `view`: teachers, students more than teachers, family, random start.
-
-    In a batch run, where nobody can move a slider, a line that says where to find it.
-    """
-    if os.environ.get("COMPANION_RUN"):
-        return "The explorer opens in JupyterLab: make lab."
-    import ipywidgets as widgets
-
-    calm = {"continuous_update": False}  # a view for each place that a slider stops at, not passes
-    teachers = widgets.IntSlider(10, min=6, max=LARGEST_TEACHERS, description="teachers M", **calm)
-    surplus = widgets.ToggleButtons(options=[("K = M", 0), ("K = M + 1", 1)], description="students")
-    name = widgets.Dropdown(options=list(listed(10, 0)), description="family")
-    start = widgets.IntSlider(0, min=0, max=99, description="start", **calm)
-    screen = widgets.Output()
-
-    def refill() -> None:
-        options = list(listed(teachers.value, int(surplus.value or 0)))
-        before = name.value
-        name.unobserve(moved, "value")  # new options move the menu too, which is no second wish
-        name.options = options
-        name.value = before if before in options else options[0]
-        name.observe(moved, "value")
-
-    def redraw() -> None:
-        from IPython.display import clear_output, display
-
-        with screen:
-            clear_output(wait=True)
-            display(picture(view(teachers.value, int(surplus.value or 0), str(name.value), start.value)))
-
-    def moved(change: Any) -> None:
-        if change["owner"] is teachers or change["owner"] is surplus:
-            refill()
-        redraw()
-
-    for control in (teachers, surplus, name, start):
-        control.observe(moved, "value")
-    redraw()
-    return widgets.VBox([widgets.HBox([teachers, surplus]), widgets.HBox([name, start]), screen])
+@in_lab
+def explorer(teachers: int = 10, surplus: int = 0, name: str = "I(1)") -> VBox:
+    """Controls for `view`: teachers, students more than teachers, family, random start."""
+    controls = {
+        "teachers": slider("teachers M", teachers, 6, LARGEST_TEACHERS, 1),
+        "surplus": menu("students K", [("K = M", 0), ("K = M + 1", 1)], surplus),
+        "name": menu("family", [name], name),
+        "start": slider("random start", 0, 0, 99, 1),
+    }
+    families = {"name": lambda before: list(listed(before["teachers"], before["surplus"]))}
+    return panel(lambda **chosen: view(**chosen), controls, families)

@@ -1,27 +1,25 @@
 """Explorer of two tasks in an erf soft committee: choose a start, see who learns, what is forgotten, what EWC costs."""
 
-import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from ipywidgets import VBox
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.analysis.specialisation import continual_cost, contributions, usage_specialisation
-from companion.explore.pictures import picture
+from companion.explore.panel import in_lab, log_slider, menu, panel, slider, stops
 from companion.figures.marks import theory_line
 from companion.figures.style import GREY, PALETTE, figure, styled
 from companion.studies.committee_maps import ISOTROPIC, SECOND_READOUTS, starting_readouts
 from companion.theory.committee_conditions import drawn_start, isotropic_start, two_task_conditions
 from companion.theory.soft_committee import solve_two_tasks
 
-if TYPE_CHECKING:
-    from ipywidgets import Widget
-
 TIME = 200.0  # for each task
 DIMENSION = 1000
 STRENGTHS = np.array([0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
 SIMILARITIES = np.linspace(0.0, 1.0, 11).round(12)
+_CONSOLIDATIONS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # that can be chosen
 _NO_PENALTY = 0.01  # where 0 stands on the logarithmic axis of strengths
 _LEAST = 1e-6  # of what stands on logarithmic axes
 # RK4 is stable on the penalty while 2 · step · γ F < 2.7, and F stays below .64 max h².
@@ -216,53 +214,18 @@ def _over_time(axes: Axes) -> None:
     axes.set_xlabel("time a in task 1 | task 2")
 
 
-def explorer() -> "Widget | str":
-    """A control for each of `Knobs` and the view below them.
-
-    In a batch run, where nobody can move a slider, a line that says where to find it.
-    """
-    if os.environ.get("COMPANION_RUN"):
-        return "The explorer opens in JupyterLab: make lab."
-    import ipywidgets as widgets
-
-    start = Knobs()
-    wide = {"style": {"description_width": "110px"}}
-    late = wide | {"continuous_update": False}
+@in_lab
+def explorer(**knobs: Any) -> VBox:
+    """A control for each of `Knobs`, at first at these, and the view below them."""
+    start = Knobs(**knobs)
+    weights = [("no overlaps", ISOTROPIC), ("a draw, d = 1000", 0), ("another draw", 1)]
     controls = {
-        "angle": widgets.FloatSlider(
-            start.angle, min=0, max=1, step=0.01, description="angle θ / (π/4)", **late
-        ),
-        "scale": widgets.FloatLogSlider(
-            start.scale, min=-2, max=0, step=0.05, description="readout scale r", **late
-        ),
-        "weight_scale": widgets.FloatLogSlider(
-            start.weight_scale, min=-3, max=0, step=0.1, description="weight scale σ", **late
-        ),
-        "similarity": widgets.FloatSlider(
-            start.similarity, min=0, max=1, step=0.05, description="similarity V", **late
-        ),
-        "consolidation": widgets.SelectionSlider(
-            options=[0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0], value=0.0, description="EWC γ", **late
-        ),
-        "second_readout": widgets.Dropdown(options=SECOND_READOUTS, description="second readout", **wide),
-        "draw": widgets.Dropdown(
-            options=[("no overlaps", ISOTROPIC), ("a draw, d = 1000", 0), ("another draw", 1)],
-            description="weights",
-            **wide,
-        ),
+        "angle": slider("angle θ / (π/4)", start.angle, 0.0, 1.0, 0.01),
+        "scale": log_slider("readout scale r", start.scale, -2, 0, 0.05),
+        "weight_scale": log_slider("weight scale σ", start.weight_scale, -3, 0, 0.1),
+        "similarity": slider("similarity V", start.similarity, 0.0, 1.0, 0.05),
+        "consolidation": stops("EWC γ", _CONSOLIDATIONS, start.consolidation),
+        "second_readout": menu("second readout", SECOND_READOUTS, start.second_readout),
+        "draw": menu("weights", weights, start.draw),
     }
-    screen = widgets.Output()
-
-    def redraw(_: Any = None) -> None:
-        from IPython.display import clear_output, display
-
-        drawing = picture(view(Knobs(**{name: control.value for name, control in controls.items()})))
-        with screen:
-            clear_output(wait=True)
-            display(drawing)
-
-    for control in controls.values():
-        control.observe(redraw, "value")
-    redraw()
-    rows = list(controls.values())
-    return widgets.VBox([widgets.HBox(rows[:3]), widgets.HBox(rows[3:5]), widgets.HBox(rows[5:]), screen])
+    return panel(lambda **turned: view(Knobs(**turned)), controls)
