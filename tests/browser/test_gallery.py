@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 pytestmark = pytest.mark.browser
 
+_PAGES = ("index", "profiles", "verdicts", "claims", "notebooks", "costs")
 _WITHOUT_TEXT = """() => [...document.images].filter(image => !image.alt.trim()).map(image => image.src)"""
 _BROKEN = """async () => {
     for (const image of document.images) image.loading = 'eager';
@@ -75,7 +76,7 @@ def test_every_page_opens_alone_with_its_pictures_and_their_texts(watched: Watch
     assert seen == {path.as_uri() for path in gallery.parent.rglob("*.html")}  # nothing is out of reach
 
 
-@pytest.mark.parametrize("name", ["index.html", "claims.html", "notebooks.html"])
+@pytest.mark.parametrize("name", [f"{page}.html" for page in _PAGES])
 @pytest.mark.parametrize("width", [320, 390, 768])
 def test_pages_fit_a_small_screen(browser: Browser, gallery: Path, name: str, width: int):
     page = browser.new_page(viewport={"width": width, "height": 800})

@@ -88,7 +88,8 @@ def everything(root: Path) -> dict[str, bytes]:
     """All that a run keeps at the profile, but the last run's events."""
     found = contents(root / "figures/laptop") | contents(root / "build/runs/laptop")
     found.pop("events.jsonl")
-    return found
+    drawn = contents(root / "build/runs/laptop/drawn")
+    return found | {f"drawn/{name}": content for name, content in drawn.items()}
 
 
 def test_another_parameter_computes_what_depends_on_it_and_leaves_the_profile_alone(ran, command):

@@ -47,6 +47,52 @@ def test_contrast_is_measured_as_the_standard_says():
     assert contrast("#777777", "#fff") == pytest.approx(4.48, abs=0.01)
 
 
+def declared():
+    """Colour of words and ground of each rule of the sheet; without a ground, all that it may stand on."""
+    for selector, body in re.findall(r"([^{}@]+)\{([^{}]*)\}", style_sheets()["style.css"]):
+        colour = re.search(r"(?<![-\w])color: var\(--([\w-]+)\)", body)
+        ground = re.search(r"background(?:-color)?: var\(--([\w-]+)\)", body)
+        if colour:
+            grounds = (
+                [ground[1]]
+                if ground
+                else ["paper", *(["shade"] if colour[1] in ("ink", "soft", "link") else [])]
+            )
+            yield from ((selector.strip(), colour[1], one) for one in grounds)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_rule_can_be_read(scheme):
+    colours, rules = named_colours(scheme), list(declared())
+    unread = [rule for rule in rules if contrast(colours[rule[1]], colours[rule[2]]) < AA]
+    assert len(rules) > 40
+    assert not unread
+
+
+def test_no_rule_names_a_colour_beside_the_list():
+    """All but white under pictures, which are drawn on it in both schemes, and the colours of terminals."""
+    rules = style_sheets()["style.css"].split("* { box-sizing", 1)[1].split("@media print")[0]
+    beside = {
+        (selector.strip(), colour)
+        for selector, body in re.findall(r"([^{}@]+)\{([^{}]*)\}", rules)
+        for colour in re.findall(r"#[0-9a-fA-F]{3,6}\b", body)
+        if colour != "#ffffff"
+    }
+    assert {selector.split()[0].split("-")[0] for selector, _ in beside} == {".no", ".ansi"}
+    assert contrast("#5e584d", "#ffffff") >= AA
+    assert contrast("#b3261e", named_colours("light")["paper"]) >= AA
+    assert contrast("#ff9c94", named_colours("dark")["paper"]) >= AA
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_focus_is_seen(scheme):
+    sheet, colours = style_sheets()["style.css"], named_colours(scheme)
+    assert ":focus-visible { outline: 3px solid var(--link);" in sheet
+    assert re.findall(r"([^\n{}]+)\{ outline: none", sheet) == ["main:focus "]
+    for ground in ("paper", "shade", "code"):
+        assert contrast(colours["link"], colours[ground]) >= 3
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("ink", "ground"), PAIRS)
 def test_words_can_be_read(scheme, ink, ground):

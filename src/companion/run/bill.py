@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from companion.store.calibration import FEW, FILE_BYTES, LEAST_FACTOR, Rate
+from companion.store.costs import hours
 
 #: How much less, or more, than estimated results may take on disk: sizes are told by few.
 DISK_FACTOR = 3.0
@@ -162,13 +163,3 @@ def share_of_month(total: Bill, allocation: Mapping[str, int]) -> Sequence[str]:
         elif seconds:
             lines.append(f"{hours(seconds)} {unit}, of which the cluster file allows none")
     return lines
-
-
-def hours(seconds: float) -> str:
-    """Seconds as hours, two or three digits.
-
-    >>> hours(90), hours(36e5), hours(0)
-    ('0.025', '1000', '0')
-    """
-    value = seconds / 3600
-    return f"{value:.0f}" if value >= 100 else f"{value:.2g}"

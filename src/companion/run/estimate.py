@@ -18,7 +18,7 @@ from rich.table import Table
 from companion.compute.cluster_settings import cluster_names, read_cluster
 from companion.compute.clusters import core_count
 from companion.run import report
-from companion.run.bill import Bill, Rates, Workers, bill, disk_problem, gib, hours, share_of_month
+from companion.run.bill import Bill, Rates, Workers, bill, disk_problem, gib, share_of_month
 from companion.run.choose import Wishes, choose
 from companion.run.plan import Request
 from companion.session.files import write_json
@@ -28,6 +28,7 @@ from companion.settings.cluster_file import ClusterSettings
 from companion.settings.problems import Problem, SettingsError, shown_path
 from companion.store.artefacts import store_roots
 from companion.store.calibration import from_json, preferred
+from companion.store.costs import hours
 
 #: Profiles whose runs are so small that nothing is foreseen before they start, unless the disk is nearly full.
 SMALL_PROFILES, NEARLY_FULL = ("smoke", "laptop"), 2 * 2**30

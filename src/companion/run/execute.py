@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from companion.run.drawings import note_drawings
 from companion.run.follow import EventFile
 from companion.run.history import note_end
 from companion.run.interrupts import Stop, listening, shielded
@@ -164,6 +165,8 @@ class _Run:
                 outcome.fail(type(error).__name__, str(error))
             else:
                 outcome.remarks.append(str(error))
+        if not self.manner.aside(outcome.step.request):
+            note_drawings(outcome)
         self._end(outcome, before)
 
     def _end(self, outcome: Outcome, before: Verdicts) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from companion.session.files import write_atomically
 from companion.session.root import build_folder, project_root
 from companion.settings import notebook_formats
+from companion.store.artefacts import store_roots
 from companion.store.fingerprint import closure, combined
 
 _MARK = ".inputs"
@@ -36,6 +37,7 @@ def _inputs_digest() -> str:
     """Digest of everything that the pages are made of: results, runs, what is committed, the pages' code."""
     digest = hashlib.sha256(combined(closure(["companion.site.build"], science_only=False)).encode())
     digest.update(_committed_figures())
+    digest.update(_stored_results())
     for path in _inputs():
         content = path.read_bytes() if path.name != "summary.json" else _lasting(path)
         name = "/".join(path.parts[-2:])  # not the whole path: a project that moved shows the same
@@ -46,7 +48,8 @@ def _inputs_digest() -> str:
 
 def _inputs() -> Iterator[Path]:
     yield from sorted(path for path in (project_root() / "figures").glob("*/*") if path.is_file())
-    for pattern in ("*.ipynb", "*.json"):
+    yield from (path for path in [project_root() / "CITATION.cff"] if path.is_file())
+    for pattern in ("*.ipynb", "*.json", "drawn/*.json"):
         yield from sorted((build_folder() / "runs").glob(f"*/{pattern}"))
     package = Path(__file__).parent.parent / "site"
     yield from sorted(
@@ -61,6 +64,14 @@ def _lasting(summary: Path) -> bytes:
     except (ValueError, KeyError):
         return b""
     return json.dumps([[entry["name"], entry["failure"]] for entry in notebooks], sort_keys=True).encode()
+
+
+def _stored_results() -> bytes:
+    """Names of all results in the stores: by them the pages tell costs, or that they are not known."""
+    names = sorted(
+        f"{path.parent.name}/{path.name}" for root in store_roots() for path in root.glob("[!.]*.*/[!.]*")
+    )
+    return hashlib.sha256("\n".join(names).encode()).digest()
 
 
 def _committed_figures() -> bytes:

@@ -4,19 +4,25 @@ import shutil
 from pathlib import Path
 
 from companion.session.root import project_root
-from companion.site.inventory import Inventory, take_inventory
+from companion.site.cost_view import costs_view
+from companion.site.figure_view import figure_view
+from companion.site.index_views import index_view, profiles_view, verdicts_view
+from companion.site.inventory import Inventory
+from companion.site.material import Material, take_material
 from companion.site.notebook_html import NotebookPage, notebook_page
 from companion.site.pages import GENERATOR_MARK, environment, render, style_sheets
 from companion.site.swap import replaced_folder
-from companion.site.tracked import tracked_claims
-from companion.site.verdicts import claim_rows
-from companion.site.views import claims_view, figure_view, index_view, notebooks_view
+from companion.site.views import claims_view, notebooks_view
+
+#: All BibTeX entries, beside the index.
+CITATIONS = "citation.bib"
 
 
 def build_site(root: Path | None = None, *, out: Path | None = None) -> Path:
     """Build the gallery of the project at ``root`` and return its index page.
 
-    Reads figures/ and build/runs/; pages say so where something was not run on this machine. The site
+    Reads figures/, build/runs/, the manifests of the store, the last commit and CITATION.cff; pages say so where
+    something was not run, or is not known, on this machine. The site
     replaces the folder ``out`` (build/site by default) at one stroke: a build that is killed leaves the
     site that was there before. Equal inputs give equal bytes. Raises ValueError, and touches nothing,
     where ``out`` holds something else than a site.
@@ -24,9 +30,9 @@ def build_site(root: Path | None = None, *, out: Path | None = None) -> Path:
     root = (root or project_root()).resolve()
     target = (out or root / "build" / "site").resolve()
     _refuse_foreign(target)
-    inventory = take_inventory(root)
+    material = take_material(root)
     with replaced_folder(target) as folder:
-        _write_site(folder, root, inventory)
+        _write_site(folder, root, material)
     return target / "index.html"
 
 
@@ -40,16 +46,17 @@ def _refuse_foreign(target: Path) -> None:
         )
 
 
-def _write_site(folder: Path, root: Path, inventory: Inventory) -> None:
-    templates = environment()
-    rows = claim_rows(inventory.claims, tracked_claims(root, inventory.claims))
+def _write_site(folder: Path, root: Path, material: Material) -> None:
+    templates, inventory = environment(), material.inventory
     notebooks = _notebooks(inventory, root)
 
     for name, text in style_sheets().items():
         _write(folder / name, text)
+    if material.citations.everything:
+        _write(folder / CITATIONS, material.citations.everything)
     for figure in inventory.figures:
         shelf = folder / "figures" / figure.profile
-        view = figure_view(figure, inventory, rows, notebooks)
+        view = figure_view(figure, material, notebooks)
         _write(shelf / f"{figure.id}.html", render(templates, "figure.html", view, depth=2))
         for suffix, path in figure.files.items():
             shutil.copyfile(path, shelf / (figure.id + suffix))
@@ -66,9 +73,12 @@ def _write_site(folder: Path, root: Path, inventory: Inventory) -> None:
         text = render(templates, "notebook.html", view, depth=2)
         _write(folder / "notebooks" / profile / f"{name}.html", text)
     for file, here, view in (
-        ("index.html", "Figures", index_view(inventory, rows)),
-        ("claims.html", "Claims", claims_view(inventory, rows)),
+        ("index.html", "Figures", index_view(material)),
+        ("profiles.html", "Figures", profiles_view(inventory)),
+        ("verdicts.html", "Figures", verdicts_view(material)),
+        ("claims.html", "Claims", claims_view(material)),
         ("notebooks.html", "Notebooks", notebooks_view(inventory, notebooks)),
+        ("costs.html", "Costs", costs_view(material, notebooks)),
     ):
         _write(folder / file, render(templates, file, view, here=here))
 

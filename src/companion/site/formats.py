@@ -21,15 +21,20 @@ def moment(seconds: float | None) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def size(count: int) -> str:
+def size(count: float) -> str:
     """A number of bytes.
 
-    >>> size(900), size(148_000), size(2_500_000)
-    ('900 B', '148 kB', '2.5 MB')
+    >>> size(900), size(148_000), size(2_500_000), size(3.2e10)
+    ('900 B', '148 kB', '2.5 MB', '32 GB')
     """
-    if count < 1000:
-        return f"{count} B"
-    return f"{count / 1e3:.0f} kB" if count < 999_500 else f"{count / 1e6:.1f} MB"
+    for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= 0.9995 * one:
+            return (
+                f"{count / one:.1f} {unit}"
+                if count < 9.95 * one and one > 1e3
+                else f"{count / one:.0f} {unit}"
+            )
+    return f"{count:.0f} B"
 
 
 def value(parameter: object) -> str:
@@ -41,14 +46,24 @@ def value(parameter: object) -> str:
     return json.dumps(parameter, ensure_ascii=False, default=str)
 
 
+def arxiv_identifier(text: str) -> str | None:
+    """The arXiv identifier that ``text`` is, without its version; None if it is none.
+
+    >>> arxiv_identifier("arXiv:2604.09412v2")
+    '2604.09412'
+    """
+    found = _ARXIV.match(text)
+    return found[1] if found else None
+
+
 def arxiv_address(text: str) -> str | None:
     """Address of an arXiv identifier; None if ``text`` is none.
 
-    >>> arxiv_address("arXiv:2604.09412v2")
+    >>> arxiv_address("2604.09412")
     'https://arxiv.org/abs/2604.09412'
     """
-    found = _ARXIV.match(text)
-    return f"https://arxiv.org/abs/{found[1]}" if found else None
+    identifier = arxiv_identifier(text)
+    return identifier and f"https://arxiv.org/abs/{identifier}"
 
 
 def first_sentence(text: str) -> str:

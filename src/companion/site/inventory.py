@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from companion.site.papers import Paper, paper_of
-from companion.site.records import ClaimEntry, FigureRecord, RunRecord, Summary
+from companion.site.records import ClaimEntry, DrawnRecord, FigureRecord, RunRecord, Summary
 
 #: Profiles in the order in which pages show them, with what each is for. Others follow by name.
 PROFILES = {
@@ -58,6 +58,7 @@ class Inventory:
     figures: list[DrawnFigure] = field(default_factory=list)
     claims: dict[str, dict[str, ClaimEntry]] = field(default_factory=dict)
     runs: dict[tuple[str, str], RunRecord] = field(default_factory=dict)
+    drawn: dict[tuple[str, str], DrawnRecord] = field(default_factory=dict)
     summaries: dict[str, Summary] = field(default_factory=dict)
     executed: dict[tuple[str, str], Path] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -138,6 +139,9 @@ def _read_runs(folder: Path, root: Path, inventory: Inventory) -> None:
     for path in sorted(folder.glob("*.record.json")):
         if (record := _read(path, root, inventory, RunRecord.model_validate)) is not None:
             inventory.runs[profile, record.notebook] = record
+    for path in sorted((folder / "drawn").glob("*.json")):
+        if (drawn := _read(path, root, inventory, DrawnRecord.model_validate)) is not None:
+            inventory.drawn[profile, path.stem] = drawn
     path = folder / "summary.json"
     if path.is_file() and (summary := _read(path, root, inventory, Summary.model_validate)) is not None:
         inventory.summaries[profile] = summary

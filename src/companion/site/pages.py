@@ -10,8 +10,10 @@ from companion.session.progress import duration
 from companion.site import formats
 from companion.site.mathml import formula, text_with_formulas, text_without_formulas
 from companion.site.notebook_html import code_css
+from companion.site.papers import paper_of
 from companion.site.verdicts import measured, short_name
 from companion.site.views import View
+from companion.store.costs import hours
 
 #: In the head of every page: by this a folder is known to hold a gallery.
 GENERATOR_MARK = '<meta name="generator" content="companion">'
@@ -32,8 +34,11 @@ def environment() -> Environment:
         display_formula=lambda tex: formula(tex, display=True),
         spoken=text_without_formulas,
         short_name=short_name,
+        paper_label=lambda identifier: paper_of(identifier).label,
         measured=measured,
         duration=duration,
+        hours=hours,
+        size=formats.size,
         moment=formats.moment,
         arxiv_address=formats.arxiv_address,
         breakable=formats.breakable,

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper: ``prefix`` begins the ids of its figures and claims, ``label`` is what people call it."""
+    """A paper, or a part of one: ``prefix`` begins the ids of its figures and claims, ``label`` is what people call it.
+
+    One without ``arxiv`` is an experiment of this project, for which there is no paper.
+    """
 
     prefix: str
     label: str
@@ -18,8 +21,8 @@ PAPERS = (
     Paper(
         "p2rf", "P2 · random features", "Random-features diffusion on Gaussian mixtures", arxiv="2605.06367"
     ),
-    Paper("p2unet", "P2 · U-Nets", "Memorisation in U-Nets"),
-    Paper("p3", "P3", "Initialisation decides specialisation"),
+    Paper("p2unet", "P2 · U-Nets", "Memorisation in U-Nets", arxiv="2605.06367"),
+    Paper("p3", "P3", "Initialisation decides specialisation", arxiv="2503.02526"),
     Paper("e4", "E4", "Multi-task curricula in transformers"),
 )
 

@@ -139,3 +139,25 @@ class Summary(_Lenient):
     """The last run at a profile."""
 
     notebooks: tuple[Attempt, ...] = ()
+
+
+class Drawing(_Lenient):
+    """One drawing of a figure on this machine: what was drawn, by which run, and the verdicts beside it."""
+
+    notebook: str = ""
+    only: tuple[str, ...] = ()
+    origins: dict[str, str] = {}
+    device: str | None = None
+    seconds: float | None = None
+    finished: float | None = None
+    environment: dict[str, Any] = {}
+    figure: FigureRecord
+    picture: str = ""
+    verdicts: dict[str, ClaimEntry] = {}
+
+
+class DrawnRecord(_Lenient):
+    """The last drawing of a figure on this machine, and the one before it."""
+
+    now: Drawing
+    before: Drawing | None = None
