@@ -24,7 +24,10 @@ _QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "-
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 #: What JupyterLab opens; the library comes from where the tests run.
-_PROJECT = ("Makefile", "run_all.py", "jupytext.toml", "pyproject.toml", "labconfig", "notebooks", "params")
+_PROJECT = (
+    *("Makefile", "run_all.py", "jupytext.toml", "pyproject.toml"),
+    *("labconfig", "notebooks", "params", "figures"),
+)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -46,3 +47,53 @@ def test_a_double_click_opens_a_text_notebook_and_saving_changes_no_byte(page: P
 def test_nobody_gets_in_without_the_token(lab):
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{lab.address}/api/contents", timeout=10)
+
+
+def test_the_tour_runs_from_an_empty_store_and_its_sliders_redraw(page: Page, lab):
+    page.goto(lab.page("notebooks/tour.py"))
+    page.wait_for_function(_READY)
+    page.evaluate(
+        """async () => {
+            window.finished = null;
+            await window.jupyterapp.commands.execute('notebook:run-all-cells');
+            window.finished = true;
+        }"""
+    )
+    page.wait_for_function("() => window.finished && " + _READY.replace("() =>", "(() =>") + ")()")
+    assert _failures(page) == []
+
+    places = [place for place, cell in enumerate(_cells(page)) if cell["source"].startswith("tour.")]
+    assert len(places) == 5  # one for each family
+    for place in places:
+        page.evaluate(
+            """async place => {
+                const notebook = window.jupyterapp.shell.currentWidget.content;
+                notebook.activeCellIndex = place;
+                await notebook.scrollToItem(place, 'start');
+            }""",
+            place,
+        )
+        cell = page.locator(f".jp-Cell[data-windowed-list-index='{place}']")
+        image = cell.locator(".jp-OutputArea-output img").last
+        image.wait_for()
+        before = image.get_attribute("src")
+        cell.locator("[role=slider]").focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(
+            """([place, before]) => {
+                const cell = document.querySelector(`.jp-Cell[data-windowed-list-index='${place}']`);
+                const images = cell?.querySelectorAll('.jp-OutputArea-output img');
+                return images?.length === 1 && images[0].src !== before;
+            }""",
+            arg=[place, before],
+        )
+
+
+def _cells(page: Page) -> list[dict[str, Any]]:
+    """The notebook as it would be saved: cells off the screen are not in the page."""
+    return page.evaluate("window.jupyterapp.shell.currentWidget.model.toJSON().cells")
+
+
+def _failures(page: Page) -> list[str]:
+    outputs = [output for cell in _cells(page) for output in cell.get("outputs", [])]
+    return [output["evalue"] for output in outputs if output["output_type"] == "error"]

@@ -161,7 +161,8 @@ def _in_few_colours(picture: bytes) -> bytes:
     """The picture with a palette: about a third of the size, and hardly to be told apart."""
     page = io.BytesIO()
     with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(page, "png", optimize=True)
+        few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+        few.save(page, "png", optimize=True)
     return page.getvalue()
 
 
