@@ -183,7 +183,7 @@ save("e4_f6_transfer", transfer_figures.transfer, both, sources=[returned])
 # %% [markdown]
 # A source that comes back is learned within 75 to 275 steps, though nothing of it was answered any more and whether or
 # not Adam's moments start anew at the switches. Its first time took over 400, and in two of four seeds more than its
-# whole stage. But it is no memory: after subtraction alone, addition that was never met before is learned as fast
+# whole stage. That is no sign of memory: after subtraction alone, addition that was never met before is learned as fast
 # (100 to 220 steps). What the target teaches serves the source.
 #
 # ## Two other families
