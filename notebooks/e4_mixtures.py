@@ -165,7 +165,8 @@ save("e4_f10_sharing", sharing_figures.sharing, shared)
 
 # %% [markdown]
 # Streams come to encode answers: of equal pairs $(a,b)$ they grow apart (thick), of equal answers they agree best
-# beside addition (thin), whose gradient alone goes on pointing along that of the test rows for a while.
+# beside addition (thin), whose gradient alone goes on pointing along that of the test rows for a while. There a linear
+# probe comes to read the answer (g), and operands fade from all streams (h).
 #
 # ## One after the other
 #
@@ -207,8 +208,8 @@ joined = family_figures.with_products(composed, products)
 save("e4_f15_families", family_figures.families, joined, sources=[products])
 
 # %% [markdown]
-# At these sizes most new rows of known pairs are answered, hardly those of a new pair of sums, and all those of a
-# trivial one; steps on the operations alone gain nothing. The sign of a factor does not help its products at this
+# At these sizes most new rows of known pairs are answered, all those of a trivial new pair, and a third of those of a
+# new pair of sums, where guessing gives a seventh; steps on the operations alone gain nothing, and there take it away. The sign of a factor does not help its products at this
 # weight decay: beside it they are hardly memorised.
 #
 # ## What was claimed, and what we find
