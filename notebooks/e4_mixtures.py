@@ -210,8 +210,9 @@ save("e4_f15_families", family_figures.families, joined, sources=[products])
 # %% [markdown]
 # At these sizes most new rows of known pairs are answered, all those of a trivial new pair, and a third of those of a
 # new pair of sums, where guessing gives a seventh; steps on the operations alone gain nothing, and there take it away.
-# The sign of a factor does not help its products at this weight decay: beside it they are hardly memorised.  ## What
-# was claimed, and what we find
+# The sign of a factor does not help its products at this weight decay: beside it they are hardly memorised.
+#
+# ## What was claimed, and what we find
 
 # %%
 table()
