@@ -18,10 +18,10 @@ smoke: install
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile \
-		-m "not faults and not slurm and not browser"
+		-m "not faults and not slurm and not browser and not newcomer"
 
 test-all: test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m faults
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "faults or newcomer"
 	$(BIN)/python -m pytest -m "slurm or browser"
 
 lab: install

@@ -104,10 +104,11 @@ def test_only_some_figures_keeps_what_they_share_with_others(notebook):
     assert kept() == [2, 7, 11, 22, 35]
 
 
-def test_list_notebooks_is_sorted_and_leaves_out_private_files(project):
+def test_list_notebooks_is_sorted_and_leaves_out_private_files_and_modules(project):
     folder = project / "notebooks"
     for name in ("a_tour.py", "_draft.py", "notes.md"):
-        (folder / name).write_text("", encoding="utf-8")
+        (folder / name).write_text("# %%\n", encoding="utf-8")
+    (folder / "my_model.py").write_text('"""A model: 50 %% of a notebook."""\nx = 1\n', encoding="utf-8")
     assert [path.name for path in list_notebooks(folder)] == ["a_tour.py", "demo.py"]
 
 

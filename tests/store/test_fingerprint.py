@@ -42,6 +42,16 @@ def test_relative_imports_and_cycles(project):
     assert set(closure(["mypackage.first"])) == {"mypackage", "mypackage.first", "mypackage.second"}
 
 
+def test_folders_without_init_are_walked_too_and_nothing_is_imported(project):
+    model = project / "mine_own" / "deep" / "model.py"
+    model.parent.mkdir(parents=True)
+    model.write_text("raise AssertionError('imported')\n")
+    importlib.invalidate_caches()
+    assert module_file("mine_own.deep.model") == model
+    assert module_file("mine_own.deep") is None
+    assert set(closure(["mine_own.deep.model"])) == {"mine_own.deep.model"}
+
+
 def test_names_in_the_package_name_of_others_do_not_count_as_companion():
     assert fingerprint.counts_as_science("companionship.study")
     assert not fingerprint.counts_as_science("companion.figures.style")

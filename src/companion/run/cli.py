@@ -70,6 +70,7 @@ def run(
     be evaluated, 75 saved and stopped before the wall time (SIGUSR1 or SIGTERM; the same command goes on),
     130 interrupted. Runs that go on: run_all.py status --help. What happened: run_all.py report --help.
     Stored results: run_all.py store --help. Samples of other runs: run_all.py evaluate --help.
+    An experiment of one's own: run_all.py new-study --help.
     """
     from companion.run.choose import Wishes
     from companion.settings.problems import SettingsError
@@ -147,5 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from companion.run.since import app as since
 
         since(given[1:], prog_name="run_all.py report")
+    elif given[:1] == ["new-study"]:
+        from companion.run.new_study import app as new_study
+
+        new_study(given[1:], prog_name="run_all.py new-study")
     else:
         app(given, prog_name="run_all.py", obj=given)

@@ -18,6 +18,7 @@ PARAMETERS_TAG = "parameters"
 
 _FIGURE_ID = re.compile(r"[a-z][a-z0-9]*_[a-z]{1,2}\d+[a-z]?_[a-z0-9_]+")
 _CELL_MARK = re.compile(r"\s*#\s*%%(%*)(\s.*)?")
+_CELL_LINE = re.compile(rb"^\s*#\s*%%", re.MULTILINE)
 _MARK_TAGS = re.compile(r'\btags"?\s*[=:]\s*\[([^\]]*)\]')
 _QUOTED = re.compile(r'"([^"]*)"')
 _HEADING = re.compile(r"#{1,6}\s+(.+?)\s*#*")
@@ -89,8 +90,9 @@ def is_figure_id(tag: str) -> bool:
 
 
 def list_notebooks(folder: Path) -> list[Path]:
-    """Files of the notebooks in ``folder``, by name."""
-    return sorted(path for path in folder.glob("*.py") if not path.name.startswith(("_", ".")))
+    """Files of the notebooks in ``folder``, by name; one without any cell is a module that they import."""
+    paths = (path for path in folder.glob("*.py") if not path.name.startswith(("_", ".")))
+    return sorted(path for path in paths if _CELL_LINE.search(path.read_bytes()))
 
 
 def without_figures_other_than(notebook: Notebook, ids: Collection[str]) -> tuple[Cell, ...]:

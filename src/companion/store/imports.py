@@ -45,10 +45,9 @@ def module_file(name: str) -> Path | None:
     top, *rest = name.split(".")
     if not top or top in sys.stdlib_module_names or top in _known_installed:
         return None
-    walked, file, folders = top, *_find(top, None)
+    file, folders = _find(top, None)
     for part in rest:
-        walked = f"{walked}.{part}"
-        file, folders = _find(walked, folders)
+        file, folders = _find(part, folders)
     if file is not None and top != "companion" and _is_installed(file):
         _known_installed.add(top)
         return None
@@ -56,7 +55,10 @@ def module_file(name: str) -> Path | None:
 
 
 def _find(name: str, folders: list[str] | None) -> tuple[Path | None, list[str]]:
-    """Source file of a module, and the folders in which its submodules lie."""
+    """Source file of a module, and the folders in which its submodules lie; ``name`` without its parents.
+
+    With them Python would ask for the parent of a folder without __init__.py among imported modules.
+    """
     spec = PathFinder.find_spec(name, folders)
     if spec is None:
         return None, []
