@@ -1,45 +1,66 @@
 """Comparisons that say what differs, how much and where."""
 
-import json
-import math
-
 import hypothesis.strategies as st
+import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 
-from companion.figures.comparison import compare_tables, compare_verdicts
+from companion.figures.comparison import ROUNDING, TOLERANCE, compare_tables
+from companion.figures.reading import read_tables, tables_of
+from companion.figures.tables import tidy_csv
 
 TABLE = "seed,family,loss\n0,I(1),0.5\n1,I(2),0.25\n2,II(6),inf\n3,,nan\n"
 
 
 @pytest.fixture
 def compare(tmp_path):
-    def against_tracked(new, old=TABLE, **tolerances):
-        (tmp_path / "new.csv").write_text(new, encoding="utf-8")
-        (tmp_path / "old.csv").write_text(old, encoding="utf-8")
-        return compare_tables(tmp_path / "new.csv", tmp_path / "old.csv", **tolerances)
+    def side_by_side(a, b):
+        (tmp_path / "a.csv").write_text(a, encoding="utf-8")
+        (tmp_path / "b.csv").write_text(b, encoding="utf-8")
+        return compare_tables(read_tables(tmp_path / "a.csv"), read_tables(tmp_path / "b.csv"))
 
-    return against_tracked
+    return side_by_side
+
+
+def only_column(found):
+    """The one column of the one table that differs."""
+    (table,) = found
+    (column,) = table.columns
+    return column
 
 
 def test_equal_tables_do_not_differ(compare):
-    assert compare(TABLE) == []
+    assert compare(TABLE, TABLE) == []
 
 
-def test_floats_within_tolerance_agree(compare):
-    assert compare(TABLE.replace("0.25", "0.250000249")) == []
-    assert compare("x\n1e-10\n0.5\n", "x\n0\n0.5\n") == []
+def test_differences_have_a_size_a_share_and_a_place(compare):
+    column = only_column(compare(TABLE, TABLE.replace("0.25", "0.26").replace("0.5\n", "0.50001\n")))
+    assert (column.column, column.differing, column.rows) == ("loss", 2, 4)
+    assert column.largest == pytest.approx(0.01) and column.relative == pytest.approx(1 / 26)
+    assert (column.place, column.a, column.b) == ("seed=1", "0.25", "0.26")
+    assert column.within is None
 
 
-def test_a_float_beyond_tolerance_is_counted_measured_and_placed(compare):
-    (found,) = compare(TABLE.replace("0.25", "0.26").replace("0.5\n", "0.500001\n"))
-    assert (found.subject, found.kind, found.count) == ("loss", "values", 2)
-    assert found.largest == pytest.approx(0.01)
-    assert str(found) == (
-        "loss: 2 of 4 cells differ, most at line 3: 0.26 now, 0.25 tracked (difference 0.01)"
-    )
-    assert compare(TABLE.replace("0.25", "0.26"), relative=0.1) == []
-    assert compare(TABLE.replace("0.25", "0.26"), absolute=0.1) == []
+@pytest.mark.parametrize(
+    ("now", "within"),
+    [("0.250000001", ROUNDING), ("0.2500001", TOLERANCE), ("0.250001", None)],
+)
+def test_rounding_is_told_from_what_libraries_do_and_from_more(compare, now, within):
+    (table,) = compare(TABLE, TABLE.replace("0.25", now))
+    assert table.columns[0].within == within
+    assert table.beyond_tolerance == (within is None)
+    assert table.columns[0].differing == (0 if within == ROUNDING else 1)
+
+
+def test_one_in_the_last_printed_digit_is_rounding_and_small_numbers_are_judged_by_what_they_are(compare):
+    assert only_column(compare("n,x\n0,1.00000001\n", "n,x\n0,1.00000002\n")).within == ROUNDING
+    assert only_column(compare("n,x\n0,1e-12\n", "n,x\n0,3e-12\n")).within == ROUNDING
+
+
+def test_numbers_of_datasets_have_all_their_digits():
+    a, b = (xr.Dataset({"x": ("n", [1.0 + gap])}) for gap in (0.0, 1e-8))
+    assert only_column(compare_tables(tables_of(a), tables_of(b))).within == TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -47,117 +68,69 @@ def test_a_float_beyond_tolerance_is_counted_measured_and_placed(compare):
     [("inf", "1.5"), ("inf", "-inf"), ("nan", "0"), ("nan", ""), ("0.5", "nan"), ("0.5", "inf")],
 )
 def test_missing_and_infinite_numbers_agree_only_with_their_like(compare, before, now):
-    (found,) = compare(TABLE.replace(f",{before}\n", f",{now}\n"))
-    assert (found.subject, found.count, found.largest) == ("loss", 1, math.inf)
+    column = only_column(compare(TABLE.replace(f",{before}\n", f",{now}\n"), TABLE))
+    assert (column.column, column.differing, column.lacking, column.largest) == ("loss", 1, 1, 0.0)
+    assert column.within is None and {column.a, column.b} == {before or "blank", now or "blank"}
+
+
+def test_the_largest_difference_is_among_numbers_that_both_sides_have(compare):
+    column = only_column(compare(TABLE, TABLE.replace("inf", "1.5").replace("0.25", "0.26")))
+    assert (column.differing, column.lacking, column.place) == (2, 1, "seed=1")
+    assert column.largest == pytest.approx(0.01) and column.relative == pytest.approx(1 / 26)
 
 
 def test_whole_numbers_and_text_are_exact(compare):
-    whole = "runs\n1000000000\n"
-    (found,) = compare(whole.replace("00\n", "01\n"), whole)
-    assert str(found) == "runs: 1 of 1 cells differ, first at line 2: '1000000001' now, '1000000000' tracked"
-    (found,) = compare(TABLE.replace("I(2)", "I(3)"))
-    assert (found.subject, found.count, found.largest) == ("family", 1, None)
-
-
-def test_whole_values_in_a_column_of_floats_have_a_tolerance(compare):
-    assert compare("x\n2\n0.5\n", "x\n2.0000001\n0.5\n") == []
+    column = only_column(compare("n,runs\n0,1000000000\n", "n,runs\n0,1000000001\n"))
+    assert (column.differing, column.largest, column.within) == (1, 1.0, None)
+    long = "1" * 400
+    assert only_column(compare(f"n,name\n0,{long}1\n", f"n,name\n0,{long}2\n")).differing == 1
+    column = only_column(compare(TABLE, TABLE.replace("I(2)", "I(3)")))
+    assert (column.column, column.differing, column.largest) == ("family", 1, None)
+    assert (column.a, column.b, column.place) == ("I(2)", "I(3)", "seed=1")
 
 
 def test_columns_that_come_and_go_are_said(compare):
-    found = compare("seed,kind,loss\n0,a,0.5\n1,a,0.25\n2,a,inf\n3,a,nan\n")
-    assert [str(difference) for difference in found] == [
-        "family: tracked, and gone now",
-        "kind: new, and not tracked",
-    ]
+    (table,) = compare("seed,family,loss\n0,a,0.5\n", "seed,kind,loss\n0,a,0.5\n")
+    assert (table.columns_only_a, table.columns_only_b) == (("family",), ("kind",))
+    assert table.beyond_tolerance and not table.columns
 
 
-def test_columns_in_another_order_agree(compare):
-    assert compare("loss,seed\n0.5,0\n0.25,1\n", "seed,loss\n0,0.5\n1,0.25\n") == []
+def test_rows_are_matched_by_what_they_are(compare):
+    (table,) = compare("seed,loss\n0,0.5\n1,0.25\n", "seed,loss\n5,0.9\n1,0.75\n")
+    assert (table.keys, table.rows, table.rows_only_a, table.rows_only_b) == (("seed",), 1, 1, 1)
+    assert (table.columns[0].a, table.columns[0].b) == ("0.25", "0.75")
+    assert compare("seed,loss\n0,0.5\n1,0.25\n", "seed,loss\n1,0.25\n0,0.5\n") == []
 
 
-def test_more_rows_are_matched_by_what_they_are(compare):
-    (found,) = compare("seed,loss\n5,0.9\n0,0.5\n1,0.25\n", "seed,loss\n0,0.5\n1,0.25\n")
-    assert (found.kind, found.count) == ("rows", 1)
-    assert str(found) == "rows: 3 rows now, 2 tracked; 1 new, first at line 2 (seed=5)"
-    rows, values = compare("seed,loss\n1,0.75\n", "seed,loss\n0,0.5\n1,0.25\n")
-    assert str(rows) == "rows: 1 rows now, 2 tracked; 1 gone, first at line 2 (seed=0)"
-    assert str(values).startswith("loss: 1 of 1 cells differ, most at line 2: 0.75 now, 0.25 tracked")
+def test_tables_are_matched_by_their_dimensions(compare):
+    data = xr.Dataset({"curve": (("a", "b"), [[1.0, 2.0]]), "end": ("a", [3.0])})
+    turned = data.transpose("b", "a")
+    assert compare_tables(tables_of(data), tables_of(turned)) == []
+    (gone,) = compare_tables(tables_of(data), tables_of(data[["curve"]]))
+    assert (gone.table, gone.only) == ("a", "A")
+    (new,) = compare(tidy_csv(data[["curve"]]), tidy_csv(data))
+    assert (new.table, new.only) == ("a", "B")
 
 
-@pytest.mark.parametrize("header", ["x", "n,x"])
-def test_more_rows_that_nothing_tells_apart_are_not_compared(compare, header):
-    row = "0.5" if header == "x" else "1,0.5"
-    (found,) = compare(f"{header}\n{row}\n{row}\n", f"{header}\n{row}\n")
-    assert str(found) == "rows: 2 rows now, 1 tracked; not compared, for no column tells them apart"
+def test_replicates_decide_what_is_significant():
+    def trained(shift):
+        noise = np.random.default_rng(0).normal(size=(3, 8))
+        moved = noise + np.array([[0.5], [0.0], [0.4]]) * shift
+        return tables_of(
+            xr.Dataset({"test": (("fraction", "replicate"), moved), "loss": ("fraction", [shift] * 3)})
+        )
 
-
-def test_files_that_are_not_there(tmp_path):
-    (tmp_path / "there.csv").write_text(TABLE)
-    (found,) = compare_tables(tmp_path / "gone.csv", tmp_path / "there.csv")
-    assert str(found) == "gone.csv: not made now"
-    (found,) = compare_tables(tmp_path / "there.csv", tmp_path / "gone.csv")
-    assert str(found) == "gone.csv: not tracked"
-
-
-def test_a_ragged_file_is_named(compare):
-    with pytest.raises(ValueError, match=r"new\.csv: row 3 has 1 cells, allowed are 2"):
-        compare("a,b\n1,2\n3\n", "a,b\n1,2\n3,4\n")
+    by_name = {c.column: c for table in compare_tables(trained(0.0), trained(1.0)) for c in table.columns}
+    assert by_name["test"].chance.significant and by_name["test"].chance.p_value == 2 / 2**8
+    assert by_name["test"].chance.shift == pytest.approx(0.3)
+    assert by_name["loss"].chance.words == "no replicates: chance not judged"
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5), st.floats(-1, 1))
-def test_tolerance_is_relative_to_the_larger_number(tmp_path_factory, values, factor):
-    folder = tmp_path_factory.mktemp("tables")
-    moved = [value * (1 + factor * 1e-4) for value in values]
-    for name, column in (("new", moved), ("old", values)):
-        (folder / f"{name}.csv").write_text("x\n0.5\n" + "".join(f"{value!r}\n" for value in column))
-    found = compare_tables(folder / "new.csv", folder / "old.csv", relative=1.01e-4)
-    assert found == []
-    apart = [
-        a for a, b in zip(moved, values, strict=True) if abs(a - b) > 1e-9 + 1.1e-5 * max(abs(a), abs(b))
-    ]
-    found = compare_tables(folder / "new.csv", folder / "old.csv", relative=1e-5)
-    assert sum(difference.count for difference in found) >= len(apart)
-
-
-# Verdicts
-
-
-def entry(verdict="holds", digest="d1", version=1, regimes=()):
-    listed = [{"name": name, "verdict": found} for name, found in regimes]
-    return {"verdict": verdict, "digest": digest, "version": version, "regimes": listed, "value": 0.5}
-
-
-@pytest.fixture
-def judge(tmp_path):
-    def against_tracked(new, old):
-        (tmp_path / "new.json").write_text(json.dumps(new))
-        (tmp_path / "old.json").write_text(json.dumps(old))
-        return [str(found) for found in compare_verdicts(tmp_path / "new.json", tmp_path / "old.json")]
-
-    return against_tracked
-
-
-def test_a_number_that_leaves_the_verdict_alone_is_no_difference(judge):
-    assert judge({"c": entry() | {"value": 0.6}}, {"c": entry()}) == []
-
-
-def test_verdicts_criteria_and_claims_that_changed(judge):
-    new = {
-        "c1": entry("fails", regimes=[("wide", "holds"), ("new", "fails")]),
-        "c2": entry(digest="d2", version=2),
-        "c4": entry("inconclusive"),
-    }
-    old = {"c1": entry(regimes=[("wide", "fails")]), "c2": entry(), "c3": entry()}
-    assert judge(new, old) == [
-        "c3: tracked, and gone now",
-        "c4: new (inconclusive), and not tracked",
-        "c1: fails now, holds tracked",
-        "c1: regime wide: holds now, fails tracked",
-        "c2: the criterion changed, version 2 now, 1 tracked",
-    ]
-
-
-def test_verdicts_without_a_file(tmp_path):
-    (found, other) = compare_verdicts(tmp_path / "a.json", tmp_path / "b.json")
-    assert (str(found), str(other)) == ("a.json: not made now", "b.json: not tracked")
+def test_tolerances_are_relative_to_the_larger_number(values, factor):
+    moved = [value * (1 + factor * 2e-6) for value in values]
+    a, b = (tables_of(xr.Dataset({"x": ("n", np.array(each))})) for each in (values, moved))
+    far = sum(abs(p - q) > max(1e-9, 1e-6 * max(abs(p), abs(q))) for p, q in zip(values, moved, strict=True))
+    found = compare_tables(a, b)
+    assert any(table.beyond_tolerance for table in found) == (far > 0)

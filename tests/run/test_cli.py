@@ -147,9 +147,10 @@ def test_check_names_what_differs_and_touches_nothing(ran, command):
     before = contents(ran / "figures/laptop"), contents(ran / "build/runs/laptop")
     said = command("tiny", "--check")
     assert said.code == 1
-    assert "figure tiny_f1_powers: power: 1 of 6 cells differ" in said.out
-    assert "claim tiny_c1_grows: holds now, fails tracked" in said.out
-    assert "checked 2 figures and 1 verdicts: 2 differences" in said.out
+    assert "power: 1 of 6 rows differ (17 %), at most by 0.001, relative 2.8e-05 (36.001 → 36" in said.out
+    assert "tiny_c1_grows: tracked fails, 35; now holds, 35" in said.out
+    assert "libraries: the same versions (A: records of their runs; B: this environment)" in said.out
+    assert "checked 2 figures and 1 verdicts: 2 differ" in said.out
     after = contents(ran / "figures/laptop"), contents(ran / "build/runs/laptop")
     after[1].pop("events.jsonl"), before[1].pop("events.jsonl")
     assert after == before

@@ -1,185 +1,188 @@
-"""Did the numbers change? Tables and verdicts just made against the tracked ones, difference by difference."""
+"""Numbers side by side: which columns of two tables differ, by how much, where, and whether chance explains it."""
 
-import csv
-import json
-import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-Kind = Literal["file", "column", "rows", "values", "claim", "verdict", "criterion"]
-Pairs = Sequence[tuple[int, int]]
+import numpy as np
 
-_WHOLE = re.compile(r"-?\d+")
-_FIRST_LINE = 2  # of the rows, the header being line 1
+from companion.figures.chance import Chance, corrected, judge_chance
+from companion.figures.matching import Match, match_rows
+from companion.figures.reading import Table, numbers
 
+#: Numbers agree across machines if they differ by at most this much, or by this share of the larger one.
+ROUNDING = 1e-9
+#: Up to this share, numbers of other libraries or machines still count as the tracked ones.
+TOLERANCE = 1e-6
 
-@dataclass(frozen=True)
-class Difference:
-    """One way in which what was made departs from what is tracked.
-
-    ``subject`` is a column, a claim or a file; ``count`` how many cells, rows or verdicts are concerned;
-    ``largest`` the largest departure of numbers (inf where one of them is not finite, None without numbers).
-    """
-
-    subject: str
-    kind: Kind
-    text: str
-    count: int = 1
-    largest: float | None = None
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.text}"
+_PRINTED = 1.01e-8  # one in the last of nine printed digits is all that a file tells of ROUNDING
 
 
 @dataclass(frozen=True)
-class _Table:
-    header: list[str]
-    rows: list[list[str]]
+class ColumnDifference:
+    """A column that is not the same in A and B.
 
-    def column(self, name: str) -> list[str]:
-        place = self.header.index(name)
-        return [row[place] for row in self.rows]
-
-
-def compare_tables(
-    new_csv: Path, old_csv: Path, relative: float = 1e-6, absolute: float = 1e-9
-) -> list[Difference]:
-    """Differences of a table just made from the tracked one; none where they agree.
-
-    Text and whole numbers must be equal. Other numbers agree if they differ by at most ``relative`` of the
-    larger one, or ``absolute``; a missing number agrees with a missing one, an infinite one with itself. Rows
-    are matched by position, or, where there are more or fewer, by their text and whole numbers.
+    ``differing`` of the ``rows`` that both have differ beyond rounding, ``lacking`` of them because a number is missing
+    or infinite on one side; ``largest`` is the largest absolute difference of the others, first at ``place``, where
+    ``a`` and ``b`` stand, ``relative`` the largest share of the larger number (both None for text).
+    ``within`` is ROUNDING, TOLERANCE or None.
     """
-    absent = _absent(new_csv, old_csv)
-    if absent:
-        return absent
-    new, old = _read_table(new_csv), _read_table(old_csv)
-    shared = [name for name in old.header if name in new.header]
-    gone = [name for name in old.header if name not in shared]
-    extra = [name for name in new.header if name not in shared]
-    differences = [Difference(name, "column", "tracked, and gone now") for name in gone]
-    differences += [Difference(name, "column", "new, and not tracked") for name in extra]
-    floats = {name for name in shared if _is_float(new.column(name) + old.column(name))}
-    pairs: Pairs = [(line, line) for line in range(len(old.rows))]
-    if len(new.rows) != len(old.rows):
-        pairs, difference = _match(new, old, [name for name in shared if name not in floats])
-        differences.append(difference)
-    for name in shared:
-        now, before = new.column(name), old.column(name)
-        compare = _compare_floats if name in floats else _compare_exactly
-        found = compare(name, now, before, pairs, relative, absolute)
-        differences += [found] if found else []
-    return differences
+
+    column: str
+    rows: int
+    differing: int
+    lacking: int
+    largest: float | None
+    relative: float | None
+    place: str
+    a: str
+    b: str
+    within: float | None
+    chance: Chance = field(default_factory=Chance)
 
 
-def compare_verdicts(new_json: Path, old_json: Path) -> list[Difference]:
-    """Differences of a claims.json just made from the tracked one: claims, criteria and verdicts, no numbers."""
-    absent = _absent(new_json, old_json)
-    if absent:
-        return absent
-    new, old = (json.loads(path.read_text(encoding="utf-8")) for path in (new_json, old_json))
-    differences = [
-        Difference(name, "claim", "tracked, and gone now") for name in sorted(old.keys() - new.keys())
+@dataclass(frozen=True)
+class TableDifference:
+    """How one table differs: columns and rows that only one side has, and columns of the rows that both have.
+
+    ``keys`` are the columns that rows were matched by; ``only`` is "A" or "B" where the other side lacks the table.
+    """
+
+    table: str
+    keys: tuple[str, ...] = ()
+    rows: int = 0
+    only: str = ""
+    rows_only_a: int = 0
+    rows_only_b: int = 0
+    columns_only_a: tuple[str, ...] = ()
+    columns_only_b: tuple[str, ...] = ()
+    columns: tuple[ColumnDifference, ...] = ()
+
+    @property
+    def beyond_tolerance(self) -> bool:
+        """Whether more differs than numbers by less than TOLERANCE."""
+        alone = (
+            self.only or self.rows_only_a or self.rows_only_b or self.columns_only_a or self.columns_only_b
+        )
+        return bool(alone) or any(column.within is None for column in self.columns)
+
+
+def compare_tables(a: Mapping[str, Table], b: Mapping[str, Table]) -> list[TableDifference]:
+    """Tables that differ between two files or Datasets; none where every cell is the same.
+
+    Text and whole numbers must be equal; a missing number agrees with a missing one, an infinite one with itself.
+    """
+    partners = _partners(a, b)
+    found = [
+        _compare(name or partners[name], table, b[partners[name]])
+        if name in partners
+        else TableDifference(name, only="A")
+        for name, table in a.items()
     ]
-    differences += [
-        Difference(name, "claim", f"new ({new[name]['verdict']}), and not tracked")
-        for name in sorted(new.keys() - old.keys())
+    found += [TableDifference(name, only="B") for name in b if name not in partners.values()]
+    differing = [table for table in found if table.columns or table.beyond_tolerance]
+    judged = iter(corrected([column.chance for table in differing for column in table.columns]))
+    return [
+        replace(table, columns=tuple(replace(column, chance=next(judged)) for column in table.columns))
+        for table in differing
     ]
-    for name in sorted(new.keys() & old.keys()):
-        if new[name].get("digest") != old[name].get("digest"):
-            versions = f"version {new[name].get('version')} now, {old[name].get('version')} tracked"
-            differences.append(Difference(name, "criterion", f"the criterion changed, {versions}"))
-        before = _verdicts(old[name])
-        differences += [
-            Difference(name, "verdict", f"{part}{verdict} now, {before[part]} tracked")
-            for part, verdict in _verdicts(new[name]).items()
-            if part in before and before[part] != verdict
-        ]
-    return differences
 
 
-def _verdicts(entry: dict[str, Any]) -> dict[str, str]:
-    """The verdict of a claim and of each of its regimes, by what they are on."""
-    regimes = {f"regime {regime['name']}: ": regime["verdict"] for regime in entry.get("regimes", [])}
-    return {"": entry["verdict"]} | regimes
+def _partners(a: Mapping[str, Table], b: Mapping[str, Table]) -> dict[str, str]:
+    """Names in ``b`` of the tables over the dimensions of those in ``a``."""
+    by_dims = {frozenset(name.split(" x ")): name for name in b}
+    found = {name: by_dims[dims] for name in a if (dims := frozenset(name.split(" x "))) in by_dims}
+    for alone, others in ((a, b), (b, a)):
+        if "" in alone and others and "" not in others:  # a file with one table does not name it
+            near = max(others, key=lambda name: len(set(others[name].cells) & set(alone[""].cells)))
+            found |= {"": near} if alone is a else {near: ""}
+    return found
 
 
-def _absent(new: Path, old: Path) -> list[Difference]:
-    missing = [(new, "not made now"), (old, "not tracked")]
-    return [Difference(path.name, "file", text) for path, text in missing if not path.is_file()]
+def _compare(name: str, a: Table, b: Table) -> TableDifference:
+    match = match_rows(a, b)
+    known = {*a.dims, *b.dims, *match.keys}
+    compared = [name for name in a.cells if name in b.cells and name not in known]
+    return TableDifference(
+        table=name,
+        keys=match.keys,
+        rows=match.rows,
+        rows_only_a=match.only_a,
+        rows_only_b=match.only_b,
+        columns_only_a=tuple(name for name in a.cells if name not in b.cells),
+        columns_only_b=tuple(name for name in b.cells if name not in a.cells),
+        columns=tuple(_columns(match, compared, _PRINTED if a.printed or b.printed else ROUNDING)),
+    )
 
 
-def _read_table(path: Path) -> _Table:
-    with path.open(encoding="utf-8", newline="") as handle:
-        lines = [row for row in csv.reader(handle) if row]
-    header = lines[0] if lines else []
-    for number, row in enumerate(lines):
-        if len(row) != len(header):
-            raise ValueError(f"{path}: row {number + 1} has {len(row)} cells, allowed are {len(header)}")
-    return _Table(header, lines[1:])
+def _columns(match: Match, names: Sequence[str], rounding: float) -> Iterator[ColumnDifference]:
+    for name in names:
+        a, b = numbers(match.a[name]), numbers(match.b[name])
+        if a is None or b is None:
+            difference, judge = _of_text(match, name), False
+        else:
+            difference, judge = _of_numbers(match, name, a, b, rounding), True
+        if difference is not None and judge and difference.within != ROUNDING:
+            difference = replace(difference, chance=judge_chance(match, name, names))
+        if difference is not None:
+            yield difference
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_float(cells: Sequence[str]) -> bool:
-    """Whether a column holds numbers that are not all whole."""
-    filled = [cell for cell in cells if cell]
-    return all(map(_is_number, filled)) and not all(map(_WHOLE.fullmatch, filled))
-
-
-def _match(new: _Table, old: _Table, exact: Sequence[str]) -> tuple[Pairs, Difference]:
-    """Pairs of rows with equal cells in the ``exact`` columns, and what stands alone."""
-    text = f"{len(new.rows)} rows now, {len(old.rows)} tracked"
-    count = abs(len(new.rows) - len(old.rows))
-    keys = [list(zip(*map(table.column, exact), strict=True)) for table in (new, old)] if exact else [[], []]
-    now, before = ({key: line for line, key in enumerate(each)} for each in keys)
-    if len(now) != len(new.rows) or len(before) != len(old.rows):
-        return [], Difference("rows", "rows", f"{text}; not compared, for no column tells them apart", count)
-    added, gone = [key for key in now if key not in before], [key for key in before if key not in now]
-    for lonely, lines, word in ((added, now, "new"), (gone, before, "gone")):
-        if lonely:
-            cells = ", ".join(f"{name}={cell}" for name, cell in zip(exact, lonely[0], strict=True) if cell)
-            text += f"; {len(lonely)} {word}, first at line {lines[lonely[0]] + _FIRST_LINE} ({cells})"
-    pairs = [(line, before[key]) for key, line in now.items() if key in before]
-    return pairs, Difference("rows", "rows", text, len(added) + len(gone))
-
-
-def _compare_exactly(
-    name: str, now: Sequence[str], before: Sequence[str], pairs: Pairs, _relative: float, _absolute: float
-) -> Difference | None:
-    wrong = [(one, other) for one, other in pairs if now[one] != before[other]]
-    if not wrong:
+def _of_text(match: Match, name: str) -> ColumnDifference | None:
+    a, b = match.a[name].astype(str), match.b[name].astype(str)
+    wrong = np.flatnonzero(a != b)
+    if not wrong.size:
         return None
-    one, other = wrong[0]
-    shown = f"first at line {one + _FIRST_LINE}: {now[one]!r} now, {before[other]!r} tracked"
-    return Difference(name, "values", f"{len(wrong)} of {len(pairs)} cells differ, {shown}", len(wrong))
+    row = int(wrong[0])
+    at = (match.place(row), str(a[row]), str(b[row]))
+    return ColumnDifference(name, match.rows, int(wrong.size), 0, None, None, *at, None, Chance("text"))
 
 
-def _compare_floats(
-    name: str, now: Sequence[str], before: Sequence[str], pairs: Pairs, relative: float, absolute: float
-) -> Difference | None:
-    wrong = []
-    for one, other in pairs:
-        if now[one] == before[other]:
-            continue
-        value, known = (float(cell) if cell else math.nan for cell in (now[one], before[other]))
-        blank_against_number = not (now[one] and before[other])
-        agree = math.isclose(value, known, rel_tol=relative, abs_tol=absolute) and not blank_against_number
-        if not agree:
-            gap = abs(value - known)
-            wrong.append((gap if math.isfinite(gap) else math.inf, one, other))
-    if not wrong:
+def _of_numbers(
+    match: Match, name: str, a: np.ndarray, b: np.ndarray, rounding: float
+) -> ColumnDifference | None:
+    exact = _whole(match.a[name]) and _whole(match.b[name])
+    if exact:
+        same = match.a[name] == match.b[name]
+    else:
+        same = ((a == b) | (np.isnan(a) & np.isnan(b))) & (_blank(match.a[name]) == _blank(match.b[name]))
+    if same.all():
         return None
-    largest, one, other = max(wrong, key=lambda found: (found[0], -found[1]))
-    shown = f"most at line {one + _FIRST_LINE}: {now[one] or 'blank'} now, {before[other] or 'blank'} tracked"
-    text = f"{len(wrong)} of {len(pairs)} cells differ, {shown} (difference {largest:.3g})"
-    return Difference(name, "values", text, len(wrong), largest)
+    with np.errstate(invalid="ignore"):
+        gap = np.where(same, 0.0, np.abs(a - b))
+        size = np.fmax(np.abs(a), np.abs(b))
+        lacking = ~np.isfinite(gap)
+        share = np.where(lacking, 0.0, gap / np.where(size > 0, size, 1.0))
+    gap = np.where(lacking, 0.0, gap)
+    beyond, far = (
+        ~same if exact else lacking | (gap > ROUNDING) & (share > limit) for limit in (rounding, TOLERANCE)
+    )
+    row = int(np.argmax(gap if gap.any() else lacking))
+    return ColumnDifference(
+        column=name,
+        rows=match.rows,
+        differing=int(beyond.sum()),
+        lacking=int(lacking.sum()),
+        largest=float(gap.max()),
+        relative=float(share[beyond if beyond.any() else ~same].max()),
+        place=match.place(row),
+        a=_shown(match.a[name][row]),
+        b=_shown(match.b[name][row]),
+        within=None if far.any() else TOLERANCE if beyond.any() else ROUNDING,
+    )
+
+
+def _blank(cells: np.ndarray) -> np.ndarray:
+    """Which cells of a file are empty; none of a Dataset's numbers is."""
+    return np.zeros(cells.shape, dtype=bool) if cells.dtype.kind in "biuf" else cells == ""
+
+
+def _whole(cells: np.ndarray) -> bool:
+    """Whether a column holds whole numbers and blanks only."""
+    if cells.dtype.kind in "biuf":
+        return cells.dtype.kind != "f"
+    return all(re.fullmatch(r"-?\d*", cell) for cell in np.unique(cells.astype(str)).tolist())
+
+
+def _shown(value: object) -> str:
+    return f"{value:.9g}" if isinstance(value, float) else str(value) or "blank"

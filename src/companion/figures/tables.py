@@ -2,12 +2,15 @@
 
 import csv
 import io
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 #: First column where variables with different dimensions make several tables.
 TABLE_COLUMN = "table"
+#: Name of the table of variables without dimensions.
+SCALARS = "scalars"
 
 
 def tidy_csv(dataset: xr.Dataset) -> str:
@@ -25,10 +28,13 @@ def tidy_csv(dataset: xr.Dataset) -> str:
     1,0.5
     10,0.25
     """
-    groups = _groups(dataset)
-    if not groups:
+    found = flat_tables(dataset)
+    if not found:
         raise ValueError("data: a dataset without variables given, allowed is one with at least one")
-    tables = {name: _columns(dataset, dims, names) for name, (dims, names) in groups.items()}
+    tables = {
+        name: {column: _texts(cells, column) for column, cells in table.columns.items()}
+        for name, table in found.items()
+    }
     header = list(dict.fromkeys(column for columns in tables.values() for column in columns))
     several = len(tables) > 1
     if several and TABLE_COLUMN in header:
@@ -44,6 +50,19 @@ def tidy_csv(dataset: xr.Dataset) -> str:
     return text.getvalue()
 
 
+class FlatTable(NamedTuple):
+    """Variables over the same dimensions: cells by column, (rows,) each; ``coordinates`` go along with the ``dims``."""
+
+    dims: tuple[str, ...]
+    coordinates: tuple[str, ...]
+    columns: dict[str, np.ndarray]
+
+
+def flat_tables(dataset: xr.Dataset) -> dict[str, FlatTable]:
+    """The tables of ``dataset`` by name, those with fewest dimensions first; none where it has no variables."""
+    return {name: _flat(dataset, dims, names) for name, (dims, names) in _groups(dataset).items()}
+
+
 def _groups(dataset: xr.Dataset) -> dict[str, tuple[tuple[str, ...], list[str]]]:
     """Dimensions and variables of each table by its name, the tables with fewest dimensions first."""
     scalars = [name for name, variable in dataset.coords.items() if not variable.dims]
@@ -55,12 +74,12 @@ def _groups(dataset: xr.Dataset) -> dict[str, tuple[tuple[str, ...], list[str]]]
     named = []
     for names in members.values():
         dims = tuple(map(str, dataset[names[0]].dims))
-        named.append((len(dims), " x ".join(dims) or "scalars", dims, names))
+        named.append((len(dims), " x ".join(dims) or SCALARS, dims, names))
     return {name: (dims, names) for _, name, dims, names in sorted(named)}
 
 
-def _columns(dataset: xr.Dataset, dims: tuple[str, ...], names: list[str]) -> dict[str, list[str]]:
-    """Cells of one table, by column, each flattened over ``dims``."""
+def _flat(dataset: xr.Dataset, dims: tuple[str, ...], names: list[str]) -> FlatTable:
+    """One table, its dimensions, coordinates and variables each flattened over ``dims``."""
     along = {
         str(name): variable
         for name, variable in dataset.coords.items()
@@ -69,14 +88,14 @@ def _columns(dataset: xr.Dataset, dims: tuple[str, ...], names: list[str]) -> di
     indices = {
         name: dataset[name] for name in dims
     }  # xarray makes the position of a dimension without coordinate
-    found = indices | {name: along[name] for name in sorted(along)} | {name: dataset[name] for name in names}
+    coordinates = tuple(sorted(along))
+    found = indices | {name: along[name] for name in coordinates} | {name: dataset[name] for name in names}
     sizes = {name: dataset.sizes[name] for name in dims}
-    return {name: _cells(variable, sizes) for name, variable in found.items()}
-
-
-def _cells(variable: xr.DataArray, sizes: dict[str, int]) -> list[str]:
-    values = variable.variable.set_dims(sizes).transpose(*sizes).values.ravel()
-    return _texts(values, str(variable.name))
+    cells = {
+        name: variable.variable.set_dims(sizes).transpose(*sizes).values.ravel()
+        for name, variable in found.items()
+    }
+    return FlatTable(dims, coordinates, cells)
 
 
 def _texts(values: np.ndarray, name: str) -> list[str]:

@@ -1,21 +1,18 @@
 """``--check``: figures and verdicts made just now against the tracked ones; nothing tracked is touched."""
 
-import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from companion.run.outcome import Outcome
+from companion.run.outcome import Outcome, Verdicts
 from companion.run.report import line
 from companion.session.current import figures_folder
 from companion.session.files import write_json
+from companion.session.provenance import library_versions
 from companion.session.root import build_folder
-
-#: Numbers agree if they differ by at most this share of the larger one, or by the absolute amount.
-RELATIVE, ABSOLUTE = 1e-6, 1e-9
+from companion.settings.problems import shown_path
 
 
 def check_folder(profile: str) -> Path:
@@ -32,76 +29,62 @@ def fresh_folder(profile: str) -> Path:
 
 
 def report_differences(out: Console, profile: str, outcomes: Sequence[Outcome]) -> bool:
-    """Say what differs between new and tracked figures and verdicts; True where nothing does."""
-    tracked, fresh = figures_folder(profile), check_folder(profile)
-    found: list[str] = []
-    figures = 0
-    for outcome in outcomes:
-        if outcome.status == "done":
-            names = figures_to_compare(outcome, tracked, fresh)
-            figures += len(names)
-            found += [text for name in names for text in _figure_differences(name, tracked, fresh)]
-        else:
-            found.append(f"{outcome.name}: not compared, it did not run to its end")
-    found += _verdict_differences(outcomes, tracked, fresh)
-    line(out)
-    for text in found:
-        line(out, text)
-    verdicts = sum(len(outcome.verdicts) for outcome in outcomes)
-    line(
-        out,
-        f"checked {figures} figures and {verdicts} verdicts: {f'{len(found)} differences' if found else 'as tracked'}",
-    )
-    line(
-        out,
-        f"(numbers to {RELATIVE:g} relative or {ABSOLUTE:g} absolute, all else exactly; new ones in {fresh})",
-    )
-    return not found
+    """Say what differs between the tracked figures and verdicts and the new ones; True where nothing does.
 
-
-def figures_to_compare(outcome: Outcome, tracked: Path, fresh: Path) -> list[str]:
-    """Ids of the figures that a notebook drew now or that are tracked as its own."""
-    only = outcome.step.request.only
-    files = [
-        path for folder in (tracked, fresh) for path in folder.glob("*.json") if path.name != "claims.json"
-    ]
-    names = {path.stem for path in files if _read(path).get("notebook") == outcome.name}
-    return sorted(name for name in names if not only or name in only)
-
-
-def _figure_differences(name: str, tracked: Path, fresh: Path) -> Iterator[str]:
+    Numbers that differ by less than TOLERANCE are shown and agree.
+    """
     # slow to import, and no run without --check needs it
-    from companion.figures.comparison import compare_tables
+    from companion.figures.comparison import ROUNDING, TOLERANCE
+    from companion.run.causes import libraries, said_of_libraries
+    from companion.run.differences import Differences, compare_figures, compare_verdicts, read_claims
+    from companion.run.side_by_side import show
+    from companion.run.sides import Side
 
-    before, now = (_read(folder / f"{name}.json").get("parameters", {}) for folder in (tracked, fresh))
-    if before and now:
-        for parameter in sorted(before.keys() | now.keys()):
-            if before.get(parameter) != now.get(parameter):
-                yield f"figure {name}: parameter {parameter}: {now.get(parameter)} now, {before.get(parameter)} tracked"
-    new_table, old_table = fresh / f"{name}.csv", tracked / f"{name}.csv"
-    for difference in compare_tables(new_table, old_table, relative=RELATIVE, absolute=ABSOLUTE):
-        yield f"figure {name}: {difference}"
+    tracked = Side(
+        "tracked",
+        f"tracked figures and verdicts ({shown_path(figures_folder(profile))})",
+        figures_folder(profile),
+    )
+    fresh = Side("now", f"made now ({shown_path(check_folder(profile))})", check_folder(profile))
+    done = [outcome for outcome in outcomes if outcome.status == "done"]
+    parts = [(outcome.name, outcome.step.request.only) for outcome in done]
+    entries = read_claims(figures_folder(profile)), _verdicts_now(outcomes, profile)
+    compared = [compare_figures(tracked, fresh, [name], only) for name, only in parts]
+    judged = compare_verdicts(*entries)
+    versions = said_of_libraries(libraries(tracked), (library_versions(), "this environment"))
+    found = Differences(
+        names=(tracked.name, fresh.name),
+        about=(tracked.about, fresh.about),
+        libraries=versions,
+        claims_compared=judged[0],
+        claims=judged[1],
+        figures_compared=sum(count for count, _ in compared),
+        figures=tuple(figure for _, figures in compared for figure in figures),
+    )
+    line(out)
+    show(out, found)
+    unfinished = [outcome.name for outcome in outcomes if outcome.status != "done"]
+    for name in unfinished:
+        line(out, f"{name}: not compared, it did not run to its end")
+    changed = len(unfinished) + sum(not claim.slight for claim in found.claims)
+    changed += sum(figure.beyond_tolerance or bool(figure.parameters) for figure in found.figures)
+    verdicts = sum(len(outcome.verdicts) for outcome in outcomes)
+    figures = found.figures_compared + sum(bool(figure.only) for figure in found.figures)
+    came_to = f"{changed} differ" if changed else "as tracked"
+    line(out, f"checked {figures} figures and {verdicts} verdicts: {came_to}")
+    line(out, f"(numbers to {TOLERANCE:g} relative or {ROUNDING:g} absolute, all else exactly)")
+    return not changed
 
 
-def _verdict_differences(outcomes: Sequence[Outcome], tracked: Path, fresh: Path) -> Iterator[str]:
-    """Verdicts against the tracked ones; those of notebooks that were not checked stand as they are."""
-    from companion.figures.comparison import compare_verdicts
+def _verdicts_now(outcomes: Sequence[Outcome], profile: str) -> Verdicts:
+    """Verdicts made now, and the tracked ones of notebooks that were not checked from end to end, as a file too."""
+    from companion.run.differences import read_claims
 
-    complete = {o.name for o in outcomes if o.status == "done" and not o.step.request.only}
-    before = _read(tracked / "claims.json")
+    complete = {each.name for each in outcomes if each.status == "done" and not each.step.request.only}
+    before = read_claims(figures_folder(profile))
     verdicts = {name: entry for name, entry in before.items() if entry.get("notebook") not in complete}
     for outcome in outcomes:
         verdicts |= outcome.verdicts
-    if not verdicts and not before:
-        return
-    write_json(fresh / "claims.json", verdicts)
-    for difference in compare_verdicts(fresh / "claims.json", tracked / "claims.json"):
-        yield f"claim {difference}"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    if verdicts or before:
+        write_json(check_folder(profile) / "claims.json", verdicts)
+    return verdicts

@@ -50,6 +50,14 @@ def run(
     check: Annotated[
         bool, typer.Option("--check", help="Compare newly made figures and verdicts with the tracked ones.")
     ] = False,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="A B",
+            help="Say what differs between two profiles, commits, folders, devices or stores, and stop.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --compare: as JSON, for scripts.")] = False,
     detach: Annotated[
         bool,
         typer.Option("--detach", help="Start it as a SLURM job (--cluster NAME) or on its own, and return."),
@@ -77,6 +85,15 @@ def run(
 
     wishes = Wishes(notebooks or (), profile, overrides or (), only or (), device, cluster, time_limit)
     try:
+        if compare is not None or as_json:
+            from companion.run.compare import compare_named, sensible
+            from companion.run.conduct import console
+
+            names = sensible(compare, check=check)
+            within = wishes.notebooks, wishes.only
+            raise typer.Exit(
+                compare_named(names, profile, console(), *within, strict=strict, as_json=as_json)
+            )
         if list_only:
             from companion.run.listing import print_list
 

@@ -1,17 +1,16 @@
 """The verdicts of a run: merged into the tracked file, counted, judged for ``--strict``."""
 
 import json
-import subprocess
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from companion.claims.protocol import VERDICTS
 from companion.claims.register import merge_claims
+from companion.run.commits import file_at
 from companion.run.outcome import Outcome
 from companion.run.record import overridden_folder, runs_folder
 from companion.session.current import figures_folder
 from companion.session.files import write_json
-from companion.session.root import project_root
 
 Entry = Mapping[str, Any]
 
@@ -44,11 +43,10 @@ def _complete(outcomes: Iterable[Outcome]) -> list[str]:
 
 def _committed(profile: str) -> dict[str, dict[str, Any]] | None:
     """The verdicts under version control; None without git, or where there are none yet."""
-    command = ["git", "-C", str(project_root()), "show", f"HEAD:./figures/{profile}/claims.json"]
+    text = file_at("HEAD", f"figures/{profile}/claims.json")
     try:
-        done = subprocess.run(command, capture_output=True, check=True, timeout=20)
-        return json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
+        return None if text is None else json.loads(text)
+    except ValueError:
         return None
 
 
