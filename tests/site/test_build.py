@@ -108,10 +108,10 @@ def test_sixty_figures_and_their_notebooks_build_quickly_into_a_small_index(smal
         )
         small_project.result(f"{number:02}")
     small_project.claims(
-        **{f"p1_c{n}_x": small_project.claim(f"p1_c{n}_x", notes=["$x$ " * 50]) for n in range(40)}
+        **{f"p1_c{n}_x": small_project.claim(f"p1_c{n}_x", notes=["$x$ " * 9]) for n in range(40)}
     )
-    for number in range(14):
-        cells = [small_project.text("# A\n\n" + "$x^2$ words " * 200) for _ in range(15)]
+    for number in range(6):
+        cells = [small_project.text("# A\n\n" + "$x^2$ words " * 40) for _ in range(15)]
         cells += [small_project.code("f(x)\n" * 5) for _ in range(15)]
         small_project.notebook(*cells, name=f"n{number}")
     start = time.process_time()  # not the clock: others may be at work on this machine

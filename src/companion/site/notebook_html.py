@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -68,6 +69,15 @@ def notebook_page(
     anchors = _mark_figures(notebook, figures)
     for cell in notebook.cells:
         _prepare_outputs(cell, figures)
+    html, _ = _exporter().from_notebook_node(notebook)
+    own = {link for _, link in figures.values()}
+    body = offline_html(html, lambda url: url if url in own else _sibling_page(url, siblings))
+    return NotebookPage(Markup(body), _first_heading(notebook), anchors)
+
+
+@lru_cache(maxsize=1)
+def _exporter() -> HTMLExporter:
+    """One for all notebooks: its templates take longer to compile than a notebook to convert."""
     exporter = HTMLExporter(
         template_name="basic",
         raw_template=_TEMPLATE,
@@ -77,10 +87,8 @@ def notebook_page(
     )
     exporter.register_filter("markdown2html", _markdown_to_html)
     exporter.register_filter("formulas", _latex_output)
-    html, _ = exporter.from_notebook_node(notebook)
-    own = {link for _, link in figures.values()}
-    body = offline_html(html, lambda url: url if url in own else _sibling_page(url, siblings))
-    return NotebookPage(Markup(body), _first_heading(notebook), anchors)
+    exporter.register_filter("clean_html", lambda html: html)  # offline_html cleans the whole page
+    return exporter
 
 
 def code_css() -> str:
