@@ -9,7 +9,14 @@ pytestmark = pytest.mark.newcomer
 NAME, OWN = "noisy_teacher", "noisy_teacher_own"
 FIGURE, CLAIM = "noisyteacher_f1_learning_curves", "noisyteacher_c1_follows_theory"
 MODULES = [f"src/companion/{room}/{NAME}.py" for room in ("studies", "figures", "claims")]
-TESTED = "tests/test_house.py tests/notebooks/test_notebooks.py tests/notebooks/test_rehearsal.py"
+TESTED = " ".join(
+    [
+        "tests/test_house.py",
+        *(f"tests/notebooks/test_{each}.py" for each in ("notebooks", "rehearsal", "foreseen_keys")),
+        "tests/settings/test_params_files.py",
+        "own",
+    ]
+)
 
 
 def verdict(folder):
@@ -79,7 +86,7 @@ def test_a_study_outside_the_package_runs_and_is_fingerprinted(written):
         "ruff format --check --no-cache .",
         f"pyright {' '.join(MODULES)}",
         "lint-imports --no-cache",
-        f"python -m pytest -q -k '{NAME} or house' {TESTED} tests/settings/test_params_files.py own",
+        f"python -m pytest -q -k '{NAME} or house' {TESTED}",
     ],
     ids=lambda check: check.split()[0],
 )

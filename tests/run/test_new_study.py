@@ -57,6 +57,19 @@ def test_a_study_is_written_and_what_comes_next_is_said(empty, command, options,
     assert all((empty / name).read_text().endswith("\n") for name in expected)
 
 
+def test_elsewhere_it_says_where_the_commands_are_to_be_given(empty, command, monkeypatch):
+    monkeypatch.chdir(empty / "notebooks")
+    said = command("new-study", "my_noise", "--own")
+    assert said.code == 0 and f"\nnext, in {empty}:\n" in said.out
+
+
+def test_run_all_without_the_package_says_how_to_install_it(tmp_path):
+    alone = [sys.executable, "-I", "-S", str(REPOSITORY / "run_all.py"), "--list"]
+    done = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("companion is not installed for ") and "`make install`" in done.stderr
+
+
 def test_parameters_are_right_at_every_profile_and_the_laptop_s_are_the_defaults(empty):
     write_study("my_noise", own=True)
     notebook = read_notebook(empty / "notebooks/my_noise.py")

@@ -119,7 +119,8 @@ def told(name: str, written: Iterable[Path]) -> str:
         (f"grep -rn CHANGE: {where}", "what to make your own, line by line"),
         (f"{python} -m pytest {test}", "does its physics hold?"),
     )
-    lines = [f"wrote {path}" for path in shown] + ["", "next:"]
+    there = "" if Path.cwd().resolve() == root else f", in {root}"
+    lines = [f"wrote {path}" for path in shown] + ["", f"next{there}:"]
     for command, why in commands:
         lines += [f"  # {why}", f"  {command}"]
     return "\n".join(lines)
