@@ -71,6 +71,15 @@ def run(
             "--calibrate", help="Keep the costs of stored results for clones without any, and stop."
         ),
     ] = False,
+    bundle_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle", metavar="FILE", help="Write one archive for a deposit, NAME.tar.gz, and stop."
+        ),
+    ] = None,
+    with_results: Annotated[
+        bool, typer.Option("--with-results", help="Put the stored results into the archive too.")
+    ] = False,
 ) -> None:
     """Bring figures, verdicts and gallery up to date; what has not changed is not run again.
 
@@ -94,6 +103,11 @@ def run(
             raise typer.Exit(
                 compare_named(names, profile, console(), *within, strict=strict, as_json=as_json)
             )
+        if bundle_to is not None:
+            from companion.run.bundle import bundle
+            from companion.run.conduct import console
+
+            raise typer.Exit(bundle(wishes, bundle_to, console(), with_results=with_results))
         if list_only:
             from companion.run.listing import print_list
 
