@@ -30,6 +30,7 @@ from companion.settings.problems import Problem, SettingsError, shown_path
 from companion.store.selection import select
 from companion.store.sending import check, index_of, write_archive
 from companion.store.sizes import shown_size
+from companion.store.transfer import counted
 
 DONE, FAILED = 0, 1
 CHECKSUMS: Final = "SHA256SUMS"
@@ -147,10 +148,11 @@ def _write_results(steps: Sequence[Step], profile: str, target: Path) -> list[st
     ]
     if names:
         selection = select(names, profile)
-        check(selection, lambda size: None)
+        with counted("checking", index_of(selection).size) as advance:
+            check(selection, advance)
         index = index_of(selection)
-        with progress("results", max(index.total // 10**6, 1), "MB"):
-            write_archive(index, selection.folders, target, lambda size: None)
+        with counted("writing results", index.total) as advance:
+            write_archive(index, selection.folders, target, advance)
         lines += [
             f"result {address.key} ({address.function}): {why}" for address, why in selection.problems.items()
         ]

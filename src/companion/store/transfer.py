@@ -72,7 +72,7 @@ def _tell_sizes(index: Index, target: Path) -> None:
 
 
 def _write(selection: Selection, index: Index, target: Path) -> None:
-    with _counted("checking", index.size) as advance:
+    with counted("checking", index.size) as advance:
         check(selection, advance)
     if len(selection.folders) < len(index.results):  # what is damaged was dropped
         index = index_of(selection)
@@ -83,7 +83,7 @@ def _write(selection: Selection, index: Index, target: Path) -> None:
             _stop("export", f"{target} exists and holds something else: give another name, or remove it", 2)
         _console.print(f"{target} holds all of it already")
         return
-    with _counted("writing", index.total) as advance:
+    with counted("writing", index.total) as advance:
         kept = write_archive(index, selection.folders, target, advance)
     went_on = f", {shown_size(kept)} of it before" if kept else ""
     _console.print(f"written: {len(index.results)} results, {shown_size(index.total)}{went_on}")
@@ -114,7 +114,7 @@ def take_in(file: Annotated[Path, typer.Argument(help="An archive that `store ex
             )
             if size > free:
                 _stop("import", f"{own} has no room: {shown_size(size)} are needed", 1)
-            with _counted("importing", size) as advance:
+            with counted("importing", size) as advance:
                 found = receive(opened, start, wanted, advance)
     _report(found, index, skipped=len(index.results) - len(wanted))
     raise typer.Exit(1 if found.damaged else 0)
@@ -149,7 +149,7 @@ def _tell(problems: dict[Address, str]) -> None:
 
 
 @contextlib.contextmanager
-def _counted(label: str, size: int) -> Iterator[Callable[[int], None]]:
+def counted(label: str, size: int) -> Iterator[Callable[[int], None]]:
     """Progress in whole megabytes of something that counts bytes."""
     done = 0
     with progress(label, max(size // _MEGABYTE, 1), "MB") as advance:
