@@ -11,7 +11,7 @@
 #
 # Theory says that easy examples first help small networks a little, and more where a stage remembers the one before
 # ([arXiv:2106.08068](https://arxiv.org/abs/2106.08068), [2406.01589](https://arxiv.org/abs/2406.01589)). Transformers
-# that learn [several operations](e4_mixtures.ipynb) forget; parities of hidden bits are the textbook case of a
+# that learn [several operations](e4_mixtures.py) forget; parities of hidden bits are the textbook case of a
 # curriculum that works ([arXiv:2301.13833](https://arxiv.org/abs/2301.13833)). **Settings are ours.**
 
 # %%
@@ -206,13 +206,15 @@ save("e4_f14_task_diversity", diversity_figures.task_diversity, diversity)
 # %% [markdown]
 # At these sizes, the more tasks share a network, the fewer are generalised, and a new one is no mere new word.
 #
-# ## Look at the stored curves
-
-# %%
-explore.explorer()
-
-# %% [markdown]
 # ## What was claimed, and what we find
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# Choose among the networks that are stored: how every seed learned and what it was shown, step by step.
+
+# %%
+explore.explorer(operations="add + sub", shares="f = 0.6, 0.3", schedule="blocked, order 0 1")

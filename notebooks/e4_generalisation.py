@@ -11,7 +11,7 @@
 #
 # A small transformer learns part of the table of $a+b$ mod $p$ by heart within a hundred steps and finds the rule many
 # hundreds later ([arXiv:2201.02177](https://arxiv.org/abs/2201.02177)). What decides the delay, what forms during it,
-# and which rows stay memorised? **Settings are ours**; [mixtures](e4_mixtures.ipynb) and [orders](e4_curricula.ipynb)
+# and which rows stay memorised? **Settings are ours**; [mixtures](e4_mixtures.py) and [orders](e4_curricula.py)
 # of operations have notebooks of their own.
 
 # %%
@@ -20,6 +20,7 @@ from companion.claims import curriculum_delay as delay_claims
 from companion.claims import curriculum_spectrum as spectrum_claims
 from companion.claims.protocol import root_for
 from companion.claims.register import record, table
+from companion.explore import curricula as explore
 from companion.figures import curriculum_corruption as corruption_figures
 from companion.figures import curriculum_delay as delay_figures
 from companion.figures import curriculum_phases as phase_figures
@@ -180,3 +181,11 @@ save("e4_f12_samples", sample_figures.samples, samples)
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# Choose among the networks that are stored: how every seed learned, and when. More seeds are trained if you like.
+
+# %%
+explore.explorer(operations="add", shares="f = 0.5")

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # What does one operation do to another?
 #
-# A small transformer that learns an operation [generalises long after it has memorised](e4_generalisation.ipynb). Here
+# A small transformer that learns an operation [generalises long after it has memorised](e4_generalisation.py). Here
 # it learns two at once, or one after the other: how much depends on how often an operation is met, and how much on whom
 # it is met with? No paper stands behind this; **the design is ours**, with what is known of single operations
 # ([arXiv:2201.02177](https://arxiv.org/abs/2201.02177), [2301.05217](https://arxiv.org/abs/2301.05217)) as its anchor.
@@ -20,6 +20,7 @@ from companion.claims import curriculum_compatibility as compatibility_claims
 from companion.claims import curriculum_imbalance as imbalance_claims
 from companion.claims.protocol import decides, root_for
 from companion.claims.register import record, table
+from companion.explore import curricula as explore
 from companion.figures import curriculum_compatibility as compatibility_figures
 from companion.figures import curriculum_families as family_figures
 from companion.figures import curriculum_imbalance as imbalance_figures
@@ -216,3 +217,11 @@ save("e4_f15_families", family_figures.families, joined, sources=[products])
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# Choose among the networks that are stored: how every seed learned, what it was shown. More are trained if you like.
+
+# %%
+explore.explorer(operations="sub + add", schedule="mixed 0.5 : 0.5")

@@ -17,6 +17,7 @@
 import companion.session
 from companion.claims import relu_dynamics as claims
 from companion.claims.register import record, table
+from companion.explore.relu_dynamics import explorer
 from companion.figures import relu_dynamics as figures
 from companion.figures.save import save
 from companion.settings.types import (
@@ -127,3 +128,11 @@ save("p1_f7_linearisation", figures.linearisation, spectra)
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# Choose a size, a step and a dimension: the flow, and four runs at finite $d$ that leave the plateau one by one.
+
+# %%
+explorer()

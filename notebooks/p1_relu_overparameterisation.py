@@ -21,6 +21,7 @@ from companion.claims import relu_optimisers as optimiser_claims
 from companion.claims import relu_overparameterisation as claims
 from companion.claims.register import record, table
 from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.explore.relu_landscape import explorer
 from companion.figures.relu_assumptions import assumptions
 from companion.figures.relu_optimisers import optimisers
 from companion.figures.relu_overparameterisation import flatness, splitting
@@ -198,3 +199,11 @@ save("p1_f12_assumptions", assumptions, audit)
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# The families of one student more, with spectrum and a descent: at which size does S(1) turn into a minimum?
+
+# %%
+explorer(teachers=6, surplus=1, name="S(1)")

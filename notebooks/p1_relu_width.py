@@ -19,6 +19,7 @@ import companion.session
 from companion.claims import relu_width as claims
 from companion.claims.register import record, table
 from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.explore.relu_width import explorer
 from companion.figures import relu_width as figures
 from companion.figures.save import save
 from companion.settings.types import (
@@ -135,3 +136,11 @@ save("p1_f11_start_dependence", figures.start_dependence, starts)
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# Choose $M$ and $K-M$: where descent ends. Sizes that are not stored say what they cost, and are computed if you like.
+
+# %%
+explorer(teachers=17)

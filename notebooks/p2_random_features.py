@@ -237,6 +237,8 @@ table()
 
 # %% [markdown]
 # ## Explore
+#
+# Turn share, variance and geometry of two classes: spectrum, losses and clocks of each.
 
 # %%
 explorer()

@@ -19,6 +19,7 @@ import companion.session
 from companion.claims import speciation as claims
 from companion.claims.register import record, table
 from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.explore.speciation import explorer
 from companion.figures import condensation as condensation_figures
 from companion.figures import speciation as figures
 from companion.figures.save import save
@@ -160,3 +161,11 @@ save("p2rf_f12_condensation", condensation_figures.condensation, copied)
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# Choose weight, deviation and distance of a minority: when a point chooses its class, and when its training point.
+
+# %%
+explorer()

@@ -21,6 +21,7 @@ from companion.claims import unet_controls as control_claims
 from companion.claims import unet_order as claims
 from companion.claims.register import record, table
 from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.explore.unet_memorisation import explorer
 from companion.figures import image_geometry as geometry_figures
 from companion.figures import unet_clocks, unet_representations, unet_samples, unet_survival
 from companion.figures import unet_controls as control_figures
@@ -160,9 +161,17 @@ save("p2unet_u15_representations", unet_representations.representations, feature
 
 # %% [markdown]
 # What decides the order of the classes, variance or geometry, support or exposure, is taken apart in
-# [the next notebook](p2_unet_order.ipynb).
+# [the next notebook](p2_unet_order.py).
 #
 # ## What was claimed, and what we find
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# Choose a stored run and a checkpoint: what it generates, the nearest training images, and the clocks of both classes.
+
+# %%
+explorer()

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # What decides which class comes first?
 #
-# U-Nets learn [each class before they copy it](p2_unet_memorisation.ipynb). Which class is first, the one of larger
+# U-Nets learn [each class before they copy it](p2_unet_memorisation.py). Which class is first, the one of larger
 # variance, of smaller centroid, of more images? Natural classes differ in all of this. Dials and cuts change one thing
 # at a time ([arXiv:2605.06367](https://arxiv.org/abs/2605.06367); **all settings are ours**), and the random-features
 # theory has a prediction for each of them.
@@ -22,6 +22,7 @@ from companion.claims import unet_order as order_claims
 from companion.claims import unet_sizes as size_claims
 from companion.claims.register import record, table
 from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.explore.unet_memorisation import explorer
 from companion.figures import mixture_twin as twin_figures
 from companion.figures import unet_clocks, unet_speciation
 from companion.figures import unet_dials as dial_figures
@@ -165,7 +166,7 @@ record(secondary, dial_claims.CENTROID_SECONDARY)
 #
 # The first class is cut down at fixed $n$; the preconditioner's $v$, the centre and the sampler stay as they are. A
 # weighted sampler tells how often a class is seen from how many images it has. Centring matters: about the mean of
-# their centroids two classes are antipodal, and the theory then [knows no reversal](p2_random_features.ipynb).
+# their centroids two classes are antipodal, and the theory then [knows no reversal](p2_random_features.py).
 
 # %% tags=["p2unet_u7_imbalance", "p2unet_u8_shares"]
 cut = study.imbalance(main, total, minorities, centrings, grid, **runs)
@@ -239,3 +240,9 @@ save("p2unet_u12_mixture_twin", twin_figures.mixture_twin, twin)
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore the stored runs
+
+# %%
+explorer(classes="Shirt / the same, dialled")

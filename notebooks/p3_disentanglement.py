@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Do unlike gains disentangle a beta-VAE?
 #
-# [Imbalance between layers](p3_specialisation.ipynb) favours units that work alone. Does it also make latents of a
+# [Imbalance between layers](p3_specialisation.py) favours units that work alone. Does it also make latents of a
 # beta-VAE stand for one factor each ([arXiv:2503.02526](https://arxiv.org/abs/2503.02526))? Data, metric and ranges of
 # the paper are not known to us: **all settings are ours**. Images are generated here: one square of five sizes at
 # $12\times12$ places, or three shapes.
@@ -19,6 +19,7 @@ import companion.session
 from companion.claims import vae_initialisation as claims
 from companion.claims.register import record, table
 from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.explore.vae_initialisation import explorer
 from companion.figures import vae_initialisation as figures
 from companion.figures import vae_second_phase as phase_figures
 from companion.figures.save import save
@@ -119,3 +120,11 @@ save("p3_f12_second_phase", phase_figures.vae_second_phase, phase_figures.as_dra
 
 # %%
 table()
+
+# %% [markdown]
+# ## Explore
+#
+# Choose an imbalance and a start: what every latent draws, how much it says, and how error and gap got there.
+
+# %%
+explorer()

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # What does specialisation do to a second task?
 #
-# Two units learn one task [specialised or shared, as their start decides](p3_specialisation.ipynb), then a second one
+# Two units learn one task [specialised or shared, as their start decides](p3_specialisation.py), then a second one
 # with a readout of its own. Specialised networks should forget most when tasks are similar by half ("Maslow's hammer"),
 # shared ones the more, the less similar tasks are, and elastic weight consolidation should profit from specialisation
 # ([arXiv:2503.02526](https://arxiv.org/abs/2503.02526); **settings are reconstructed**). Where does this hold?
@@ -187,16 +187,16 @@ save("p3_f10_digits", digit_figures.two_task_digits, learned)
 # tie where the tasks are unlike. A Fisher penalty frees the specialised start of forgetting at little cost; the shared
 # start has an optimum that stays dearer, and a uniform penalty loses this advantage. No claim is judged here.
 #
-# ## Turn a start yourself
+# ## What was claimed, and what we find
+
+# %%
+table()
+
+# %% [markdown]
+# ## Explore
 #
 # Set the angle to the tie and $\gamma=1$, then switch the weights to a draw: the tie breaks and the cost falls
 # fivefold.
 
 # %%
 explore.explorer()
-
-# %% [markdown]
-# ## What was claimed, and what we find
-
-# %%
-table()

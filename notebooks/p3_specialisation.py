@@ -13,7 +13,7 @@
 # decides ([arXiv:2503.02526](https://arxiv.org/abs/2503.02526)): but which starts, and in which setting? The paper's
 # full text was not at hand: **settings and schemes are reconstructed**, and several textbook contrasts hold in parts of
 # the space of starts only. What specialisation then does to a second task is the subject of
-# [a notebook of its own](p3_forgetting.ipynb).
+# [a notebook of its own](p3_forgetting.py).
 
 # %%
 import companion.session
@@ -21,6 +21,7 @@ from companion.claims import committee_readouts as readout_claims
 from companion.claims import committee_starts as start_claims
 from companion.claims.register import record, table
 from companion.compute.seeds import CONFIRMATORY_ROOT
+from companion.explore.soft_committee import explorer
 from companion.figures import committee_imbalance as imbalance_figures
 from companion.figures import committee_readouts as readout_figures
 from companion.figures import committee_simulation as simulation_figures
@@ -216,3 +217,11 @@ task = {"singular_values": [3, 2, 1], "shape": (4, 3, 5)}  # of the target; outp
 shown = {"size": 0.1, "last": 4.0, "dots": 10, "rotations": 20}
 paths = balanced_linear.balanced_paths([-5, -1, 0, 1, 5], **task, **shown, seed=seed)
 save("p3_f4_balanced", linear_figures.balanced, paths)
+
+# %% [markdown]
+# ## Explore
+#
+# A start at the tie, with drawn weights: move the angle and the scale, and see whose share of the task grows.
+
+# %%
+explorer(angle=1.0, draw=0)

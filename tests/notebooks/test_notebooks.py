@@ -1,6 +1,7 @@
 """Notebooks read like short papers: story here, science in the library, every figure cell tagged."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,23 @@ def test_a_cell_that_studies_or_draws_is_tagged(notebook):
         used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
         if used & {"study", "families", "figures", "claims"}:
             assert cell.figure_ids, cell.source
+
+
+def test_a_notebook_ends_with_its_explorer(notebook):
+    *_, last = code_cells(notebook)
+    (call,) = (each.value for each in ast.parse(last.source).body)
+    assert isinstance(call, ast.Call)
+    called = ast.unparse(call.func)
+    assert called == "tour.tables" if notebook.name == "tour" else called.endswith("explorer")
+
+
+def test_links_lead_to_text_notebooks_that_are_there(notebook):
+    targets = re.findall(r"\]\(([^):]+)\)", "".join(cell.source for cell in notebook.cells))
+    assert [target for target in targets if not (notebook.path.parent / target).is_file()] == []
+
+
+def test_the_tour_leads_to_every_family():
+    tour = (ROOT / "notebooks" / "tour.py").read_text(encoding="utf-8")
+    families = ("p1", "p2_random", "p2_unet", "p3", "e4")
+    linked = set(re.findall(r"\]\((\w+)\.py\)", tour))
+    assert all(any(name.startswith(family) for name in linked) for family in families)

@@ -1,6 +1,6 @@
 """Explorer of stored curricula: choose operations, shares and a schedule, see every seed learn; nothing is trained."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +15,10 @@ from matplotlib.lines import Line2D
 from companion.analysis.curriculum_times import THRESHOLD, final_accuracy, first_checkpoint
 from companion.analysis.statistics import bootstrap_band
 from companion.compute.seeds import generator
-from companion.explore.panel import Options, in_lab, menu, panel
-from companion.explore.stored_curricula import CHOICES, Training, listed, more_seeds
+from companion.explore.panel import Options, cascade, in_lab, menu, offered, panel
+from companion.explore.stored_curricula import CHOICES, Training, first_training, listed, more_seeds
 from companion.figures.style import GREY, PALETTE, figure, styled
 from companion.store.artefacts import read_result
-
-NOTHING: Final = "The store holds no curricula yet; make them with `python run_all.py e4_mixtures`."
 
 _COLOURS: Final = tuple(PALETTE[name] for name in ("blue", "vermilion", "green", "orange", "plum", "sky"))
 _KEPT: Final = ("train_accuracy", "test_accuracy", "step_exposure", "stopped_at")
@@ -154,25 +152,21 @@ def _over_steps(axes: Axes, steps: np.ndarray) -> None:
 
 
 @in_lab
-def explorer(operations: str = "", schedule: str = "") -> VBox | str:
+def explorer(operations: str = "", shares: str = "", schedule: str = "") -> VBox:
     """A menu for each of `CHOICES`, at first at these where they are stored, and the view below them.
 
-    Beside them how many seeds are drawn: those that are stored, or twice as many, which it offers to train.
-    `NOTHING` where nothing is stored.
+    Beside them how many seeds are drawn: those that are stored, or twice as many, which it offers to train. Where
+    nothing is stored it offers to train a first one.
     """
     trainings = listed()
     if not trainings:
-        return NOTHING
-
-    def left(place: int) -> Callable[[dict[str, Any]], Options]:
-        return lambda before: list(
-            dict.fromkeys(each[place] for each in trainings if each[:place] == tuple(before.values()))
-        )
+        return offered(first_training(), explorer)
+    menus = cascade(trainings, CHOICES, (operations, shares, schedule))
 
     def chosen(texts: Mapping[str, Any]) -> Training:
         return next(each for each in trainings if all(texts[name] == getattr(each, name) for name in CHOICES))
 
-    def counts(before: dict[str, Any]) -> list[tuple[str, int]]:
+    def counts(before: dict[str, Any]) -> Options:
         stored = len(chosen(before).replicates)
         return [(f"{stored}, all that are stored", stored), (f"{2 * stored}", 2 * stored)]
 
@@ -183,10 +177,4 @@ def explorer(operations: str = "", schedule: str = "") -> VBox | str:
             raise more_seeds(chosen(values), values["seeds"])
         return view(chosen(values))
 
-    first = {"operations": operations, "schedule": schedule}
-    controls = {
-        name: menu(name, [first.get(name, "")], first.get(name, ""), wide=name == "rest") for name in CHOICES
-    }
-    controls["seeds"] = menu("seeds", [0], 0)
-    depends = {name: left(place) for place, name in enumerate(CHOICES)} | {"seeds": counts}
-    return panel(shown, controls, depends)
+    return panel(shown, menus.controls | {"seeds": menu("seeds", [0], 0)}, menus.depends | {"seeds": counts})

@@ -3,21 +3,24 @@
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from html import escape
+from operator import eq
+from typing import Any, Final, NamedTuple
 
 from IPython.display import Image, clear_output, display
 from ipywidgets import (
+    HTML,
     Box,
     Button,
     Dropdown,
     FloatLogSlider,
     FloatSlider,
     IntSlider,
-    Label,
     Layout,
     Output,
     SelectionSlider,
     VBox,
+    Widget,
 )
 from matplotlib.figure import Figure
 
@@ -76,6 +79,57 @@ def _look(label: str, *, wide: bool = False) -> dict[str, Any]:
     return {"description": label, "style": {"description_width": "120px"}, "layout": layout}
 
 
+def cascade(entries: Sequence[Sequence[Any]], names: Sequence[str], first: Sequence[str] = ()) -> "Cascade":
+    """Menus called ``names`` that choose one of ``entries``, each offering what those before it leave.
+
+    ``entries`` begin with a text for each name, and may grow later. The last menu is wide, since it tells the rest.
+    They begin at ``first``, where there is such an entry.
+    """
+    begin = dict(zip(names, first, strict=False))
+    controls: dict[str, Control] = {
+        name: menu(name, [begin.get(name, "")], begin.get(name, ""), wide=name == names[-1]) for name in names
+    }
+
+    def left(place: int) -> Callable[[dict[str, Any]], Options]:
+        return lambda before: list(
+            dict.fromkeys(each[place] for each in entries if all(map(eq, each, before.values())))
+        )
+
+    return Cascade(controls, {name: left(place) for place, name in enumerate(names)})
+
+
+class Cascade(NamedTuple):
+    """Menus by name, and what their options depend on: two of the arguments of `panel`."""
+
+    controls: dict[str, Control]
+    depends: dict[str, Callable[[dict[str, Any]], Options]]
+
+
+def offered(missing: NotStored, build: Callable[[], Widget]) -> VBox:
+    """In place of an explorer that has nothing to show yet: what is missing, and the explorer once it is computed."""
+    screen, box = Output(), VBox()
+
+    def done() -> None:
+        box.children = (build(),)
+
+    box.children = (_offer(missing, screen, done), screen)
+    return box
+
+
+def _offer(missing: NotStored, screen: Output, done: Callable[[], None]) -> VBox:
+    """What is missing and what it costs, with a button that computes it and is then ``done``."""
+    button = Button(description="compute it", button_style="primary")
+
+    def pressed(_: Button) -> None:
+        button.disabled, button.description = True, "computing"
+        with screen:
+            missing.compute()
+            done()
+
+    button.on_click(pressed)
+    return VBox([HTML(escape(str(missing))), button])
+
+
 def panel(
     view: Callable[..., Figure],
     controls: Mapping[str, Control],
@@ -83,8 +137,9 @@ def panel(
 ) -> VBox:
     """Controls and below them what ``view`` draws of their values, which it takes by name.
 
-    A menu may offer what the controls before it leave: ``depends`` makes its options from their values. One move
-    draws once, when the control is let go.
+    A menu, or a slider over options, may offer what the controls before it leave: ``depends`` makes its options from
+    their values. One move draws once, when the control is let go. Where the view raises NotStored, what is missing
+    is said in its place, with a button that computes it.
     """
     return _Panel(view, controls, depends or {}).box
 
@@ -114,13 +169,14 @@ class _Panel:
         self._redraw()
 
     def _refill(self, first: int) -> None:
-        """Offer anew what depends on the controls before the ``first``; what was chosen stays, where it can."""
+        """Offer anew what depends on the controls before it, from the ``first`` on; choices stay, where they can."""
         for place, (name, menu) in enumerate(self.controls.items()):
-            if place < first or name not in self.depends or not isinstance(menu, Dropdown):
+            if place < first or name not in self.depends or not isinstance(menu, Dropdown | SelectionSlider):
                 continue
             options = self.depends[name](dict(list(self._values().items())[:place]))
             values = [each[1] if isinstance(each, tuple) else each for each in options]
-            chosen = menu.value if menu.value in values else values[0]
+            begin = values[0] if isinstance(menu, Dropdown) else values[-1]  # a run is looked at from its end
+            chosen = menu.value if menu.value in values else begin
             menu.unobserve(self._moved, "value")  # new options move the menu too, which is no second wish
             menu.options, menu.value = options, chosen
             menu.observe(self._moved, "value")
@@ -133,22 +189,9 @@ class _Panel:
         try:
             drawing = picture(self.view(**self._values()))
         except NotStored as missing:
-            drawing = self._offer(missing)
+            drawing = _offer(missing, self.screen, self._draw)
         clear_output(wait=True)
         display(drawing)
-
-    def _offer(self, missing: NotStored) -> VBox:
-        """What is missing and what it costs, with a button that computes it."""
-        button = Button(description="compute it", button_style="primary")
-
-        def pressed(_: Button) -> None:
-            button.disabled, button.description = True, "computing"
-            with self.screen:
-                missing.compute()
-                self._draw()
-
-        button.on_click(pressed)
-        return VBox([Label(str(missing)), button])
 
 
 def stop(view: Callable[[Any], Figure], control: Control) -> VBox | Image:

@@ -1,12 +1,11 @@
 """Curricula that are stored, in words: operations, shares, schedule and the rest, and the seeds of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from companion.explore.missing import NotStored
-from companion.explore.shelf import StoredCall, stored_calls
-from companion.store.upkeep import whole_manifest
+from companion.explore.shelf import differences, more_replicates, plain, replicated
 from companion.studies.curriculum_runs import curriculum_runs
 from companion.training.curriculum_spec import OWN_FIELDS, CurriculumSpec, ScheduleSpec, TaskSpec
 
@@ -29,20 +28,16 @@ class Training(NamedTuple):
 
 
 def listed() -> list[Training]:
-    """What the stores hold of `studies.curriculum_runs`, by name; damaged results are left out.
+    """What the stores hold of `studies.curriculum_runs`, by name."""
+    return [
+        Training(*texts, replicates=found) for texts, found in replicated(curriculum_runs, _words).items()
+    ]
 
-    Where several versions of the code have trained the same networks, those of the newest result.
-    """
-    made: dict[tuple[str, str, str, str], dict[int, tuple[Path, int]]] = {}
-    codes: dict[tuple[str, str, str, str], str] = {}
-    for call in stored_calls(curriculum_runs):
-        given = call.texts
-        for place, condition in enumerate(given["conditions"]):
-            own = {name: value for name, value in condition.items() if name != "replicate"}
-            texts = _texts(given["spec"], own, given["seed"])
-            if codes.setdefault(texts, call.code) == call.code:
-                made.setdefault(texts, {}).setdefault(condition["replicate"], (call.folder, place))
-    return [Training(*texts, replicates=dict(sorted(known.items()))) for texts, known in sorted(made.items())]
+
+def _words(given: Mapping[str, Any], condition: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """`CHOICES` of one network of a stack."""
+    own = {name: value for name, value in condition.items() if name != "replicate"}
+    return _texts(given["spec"], own, given["seed"])
 
 
 def _texts(spec: Mapping[str, Any], own: Mapping[str, Any], seed: int) -> tuple[str, str, str, str]:
@@ -59,52 +54,28 @@ def _texts(spec: Mapping[str, Any], own: Mapping[str, Any], seed: int) -> tuple[
     kind = schedule.pop("kind")
     if kind == "static":
         weights = schedule.pop("weights") or [1 / count] * count
-        kind = "mixed " + " : ".join(map(_plain, weights)) if count > 1 else "alone"
-    changed = _differences(schedule, ScheduleSpec().model_dump())
+        kind = "mixed " + " : ".join(map(plain, weights)) if count > 1 else "alone"
+    changed = differences(schedule, ScheduleSpec().model_dump())
     batch = f"batches of {fields['batch']}" if fields["batch"] else "all rows"
     shown = ("operations", "fractions", "tasks", "schedule", "steps", "batch", "model")
     rest = [f"{fields['steps']} steps", batch, f"root seed {seed}"]
     for values, usual in ((tasks, TaskSpec().model_dump()), (fields, CurriculumSpec().model_dump())):
         left = {name: value for name, value in values.items() if name not in shown}
-        rest += _differences(left, usual, always=[name for name in OWN_FIELDS if name in own])
+        rest += differences(left, usual, always=[name for name in OWN_FIELDS if name in own])
     return (
         " + ".join(tasks["operations"]),
-        "f = " + ", ".join(map(_plain, shares)),
+        "f = " + ", ".join(map(plain, shares)),
         ", ".join([kind, *changed]),
         ", ".join(rest),
     )
 
 
-def _differences(
-    values: Mapping[str, Any], usual: Mapping[str, Any], always: Sequence[str] = ()
-) -> list[str]:
-    """Names and values of what is not as usual; fields that the code no longer knows are named too."""
-    found = []
-    for name, value in values.items():
-        plain = list(value) if isinstance(value, list | tuple) else value
-        default = usual.get(name)
-        same = plain == (list(default) if isinstance(default, tuple) else default)
-        if name != "model" and (not same or name in always):
-            text = " ".join(map(_plain, plain)) if isinstance(plain, list) else _plain(plain)
-            found.append(f"{name.replace('_', ' ')} {text}")
-    return found
-
-
-def _plain(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
 def more_seeds(training: Training, seeds: int) -> NotStored:
-    """What to train so that ``training`` has so many replicates, numbered from 0: those that are not stored.
+    """What to train so that ``training`` has so many replicates, numbered from 0: those that are not stored."""
+    return more_replicates(curriculum_runs, training.replicates, range(seeds))
 
-    All of them where the code has changed since the stored ones were trained.
-    """
-    folder, place = next(iter(training.replicates.values()))
-    call = StoredCall(folder, whole_manifest(folder))
-    given = call.arguments
-    own = {name: value for name, value in given["conditions"][place].items() if name != "replicate"}
-    same = curriculum_runs.address(**given).key == folder.name
-    missing = [each for each in range(seeds) if not (same and each in training.replicates)]
-    conditions = [own | {"replicate": each} for each in missing]
-    what = f"seeds {', '.join(map(str, missing))}"
-    return NotStored(what, curriculum_runs, **(given | {"conditions": conditions}))
+
+def first_training() -> NotStored:
+    """What to train where nothing is stored: one operation, twice."""
+    conditions = [{"replicate": replicate} for replicate in range(2)]
+    return NotStored("a curriculum", curriculum_runs, conditions, CurriculumSpec(), 0)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from companion.explore.copies import draw_copies
 from companion.explore.panel import slider, stop, stops
 from companion.explore.tracked import tracked
 from companion.figures.style import GREY, PALETTE, figure, styled
@@ -108,23 +109,11 @@ def generated(step: int) -> Figure:
     drawing, (left, right) = figure("text", height=2.0, ncols=2, width_ratios=[1.7, 1])
     _place(drawing, left=0.03, right=0.98, wspace=0.15)
     shown = sheet.sel(step=step)
-    for place in range(shown.sizes["shown"]):
-        own = shown.isel(shown=place)
-        copied = bool(own.ratio < 1 / 3)
-        for row, name in enumerate(("sample_text", "nearest_text")):
-            left.imshow(
-                _picture(str(own[name].item())),
-                cmap="gray_r",
-                extent=(place, place + 0.92, -row - 0.92, -row),
-            )
-        colour = PALETTE["vermilion"] if copied else PALETTE["ink"]
-        left.text(
-            place + 0.46, -2.1, "copy" if copied else f"{float(own.ratio):.2f}", color=colour, ha="center"
-        )
-    left.set_xlim(-0.05, shown.sizes["shown"])
-    left.set_ylim(-2.2, 0.08)
-    left.set_aspect("equal")
-    left.axis("off")
+    samples, nearest = (
+        np.array([_picture(str(text)) for text in shown[f"{name}_text"].values])
+        for name in ("sample", "nearest")
+    )
+    draw_copies(left, samples, nearest, shown.ratio.values)
     left.set_title(f"step {step}: generated (top), nearest training images; $d_1/d_2$ below")
     for label, colour in enumerate(CLASS_COLOURS):
         one = curves.sel(label=label)
