@@ -133,7 +133,7 @@ def test_only_draws_one_figure_computes_only_what_is_new_and_completes_nothing(r
     assert command("--only", "tiny_f2_walks").code == 0
     after = everything(ran)
     changed = {name for name in after if after[name] != before[name]}
-    assert changed == {"tiny_f2_walks.pdf", "tiny_f2_walks.png", "summary.json"}
+    assert changed == {"tiny_f2_walks.pdf", "tiny_f2_walks.png", "drawn/tiny_f2_walks.json", "summary.json"}
     for name in ("tiny.ipynb", "tiny.record.json", "tiny.claims.json"):
         assert after[name] == kept[name]
     reasons = command("tiny", "--dry-run").out
