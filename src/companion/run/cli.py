@@ -58,6 +58,10 @@ def run(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="With --compare: as JSON, for scripts.")] = False,
+    book: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.pdf", help="All figures, captions and claims of a profile as one PDF."),
+    ] = None,
     detach: Annotated[
         bool,
         typer.Option("--detach", help="Start it as a SLURM job (--cluster NAME) or on its own, and return."),
@@ -108,6 +112,12 @@ def run(
             from companion.run.conduct import console
 
             raise typer.Exit(bundle(wishes, bundle_to, console(), with_results=with_results))
+        if book is not None:
+            from companion.run.book import write_book
+            from companion.run.conduct import console
+
+            write_book(book, profile, console(), wishes.notebooks, wishes.only)
+            raise typer.Exit
         if list_only:
             from companion.run.listing import print_list
 

@@ -68,7 +68,7 @@ def text_with_formulas(text: str) -> Markup:
     Markup('a &lt; b costs $5')
     """
     html, word = Markup(), []
-    for piece, kind in _pieces(text):
+    for piece, kind in pieces(text):
         if kind:
             word.append(formula(piece, display=kind == "block"))
             continue
@@ -87,11 +87,11 @@ def text_without_formulas(text: str) -> str:
     >>> text_without_formulas(r"Loss against $\lambda_{min}$")
     'Loss against lambda_min'
     """
-    words = (_spoken(piece) if kind else piece for piece, kind in _pieces(text))
+    words = (_spoken(piece) if kind else piece for piece, kind in pieces(text))
     return " ".join("".join(words).split())
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str]]:
+def pieces(text: str) -> Iterator[tuple[str, str]]:
     """The pieces of ``text`` with their kind: "block", "inline", or "" for what is no formula."""
     start = 0
     for match in _FORMULA.finditer(text):
