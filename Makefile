@@ -21,8 +21,8 @@ test: install
 		-m "not faults and not slurm and not browser and not newcomer"
 
 test-all: test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "faults or newcomer"
-	$(BIN)/python -m pytest -m "slurm or browser"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "faults or slurm or newcomer"
+	$(BIN)/python -m pytest -m browser
 
 lab: install
 	JUPYTER_CONFIG_PATH="$(CURDIR)" JUPYTER_PREFER_ENV_PATH=1 \

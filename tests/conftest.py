@@ -4,14 +4,16 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import real_runs
 from companion.datasets import fashion_mnist, fashion_mnist_full
 from companion.session import current, root
 from companion.store import fingerprint
+from real_runs import Project, Undisturbed
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Tests of Ctrl-C mean it, also where pytest runs in the background of a shell.
@@ -36,6 +38,32 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]
     importlib.invalidate_caches()
+
+
+@pytest.fixture
+def lay_out() -> Iterator[Callable[..., Project]]:
+    """Lays projects out for real runs, as `real_runs.lay_out` does; whatever still runs in them is ended afterwards."""
+    projects: list[Project] = []
+
+    def lay(name: str, root: Path, *left_out: str, cluster: str | None = None) -> Project:
+        projects.append(real_runs.lay_out(name, root, *left_out, cluster=cluster))
+        return projects[-1]
+
+    yield lay
+    for project in projects:
+        project.end_all()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """A run of the tiny project that nothing happens to."""
+    return real_runs.undisturbed(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Results of the tiny learning project in a run that nothing happens to, by their keys."""
+    return real_runs.learned(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

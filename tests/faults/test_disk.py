@@ -14,7 +14,7 @@ pytestmark = pytest.mark.faults
 def test_on_a_full_disk_nothing_half_written_stays_and_with_room_the_run_goes_on(
     lay_out, mounted, tmp_path, undisturbed, kilobytes
 ):
-    project = lay_out(mounted(tmp_path / "disk", 16_000) / "project")
+    project = lay_out("tiny_project", mounted(tmp_path / "disk", 16_000) / "project", "broken*")
     ballast = tmp_path / "disk" / "ballast"
     ballast.touch()
     free = shutil.disk_usage(project.root).free

@@ -30,7 +30,7 @@ def test_a_killed_run_ends_with_the_same_bytes_when_repeated(fresh, undisturbed,
     run.wait_until(lambda: time.monotonic() > moment, or_end=True)
     run.kill()
     fresh.wait_for_orphans()
-    again = fresh.run("--cluster", cluster)
+    again = fresh.run()
     assert again.code == 0, again.said
     assert fresh.lasting() == undisturbed.lasting
     assert fresh.left_by_the_dead() == []

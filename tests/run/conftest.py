@@ -1,8 +1,7 @@
 """Copies of the tiny project, before and after its first run, and the command line in this process."""
 
-import os
+import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +11,7 @@ import pytest
 
 from companion.run.cli import main
 from companion.session import provenance
-
-_REPOSITORY = Path(__file__).parents[2]
-
-
-def lay_out(folder: Path) -> Path:
-    """The tiny project in ``folder``, with the repository's own run_all.py."""
-    shutil.copytree(
-        _REPOSITORY / "tests" / "tiny_project", folder, ignore=shutil.ignore_patterns("conftest.py")
-    )
-    shutil.copy(_REPOSITORY / "run_all.py", folder)
-    return folder
+from real_runs import Started, lay_out, made_once
 
 
 @dataclass(frozen=True)
@@ -37,16 +26,15 @@ class FirstRun:
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
     """Both notebooks run at once by run_all.py, from another folder; one of them fails."""
-    root = lay_out(tmp_path_factory.mktemp("first") / "project")
-    done = subprocess.run(
-        [sys.executable, str(root / "run_all.py"), "--jobs", "2"],
-        cwd=root.parent,
-        env={name: value for name, value in os.environ.items() if not name.startswith("COMPANION_")},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    return FirstRun(root, done.returncode, done.stdout + done.stderr)
+
+    def run(folder: Path) -> None:
+        project = lay_out("tiny_project", folder)
+        command = [sys.executable, str(folder / "run_all.py"), "--jobs", "2"]
+        ended = Started(command, folder.parent, project.variables, folder.with_name("first.txt")).end()
+        folder.with_name("first.json").write_text(json.dumps([ended.code, ended.said]))
+
+    root = made_once(tmp_path_factory, "first", run)
+    return FirstRun(root, *json.loads(root.with_name("first.json").read_text()))
 
 
 def _enter(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -60,7 +48,7 @@ def _enter(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tiny(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tiny project, never run."""
-    return _enter(lay_out(tmp_path / "tiny"), monkeypatch)
+    return _enter(lay_out("tiny_project", tmp_path / "tiny").root, monkeypatch)
 
 
 @pytest.fixture

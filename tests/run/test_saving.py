@@ -1,123 +1,78 @@
 """SIGUSR1 and SIGTERM to a real run: it saves, ends with 75, and the same command ends with the same bytes."""
 
-import contextlib
 import json
-import os
-import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from real_runs import Project
+
 pytestmark = pytest.mark.faults
 
-_REPOSITORY = Path(__file__).parents[2]
-_DEADLINE_SECONDS = 150.0
-_POLL_SECONDS = 0.05
+
+def computed(events: list[str]) -> list[Any]:
+    """Keys of the results that were computed, as events tell."""
+    found = [json.loads(line) for line in events if '"computed"' in line]
+    return [event["key"] for event in found]
 
 
-def lay_out(folder: Path) -> Path:
-    """The tiny learning project in ``folder``."""
-    ignored = shutil.ignore_patterns("conftest.py")
-    shutil.copytree(_REPOSITORY / "tests" / "tiny_learning", folder, ignore=ignored)
-    shutil.copy(_REPOSITORY / "run_all.py", folder)
-    return folder
-
-
-def start(root: Path, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COMPANION_")}
-    return subprocess.Popen(
-        [sys.executable, "run_all.py", *arguments],
-        cwd=root,
-        env=kept | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def finish(process: "subprocess.Popen[str]") -> str:
-    said, _ = process.communicate(timeout=_DEADLINE_SECONDS)
-    return said
-
-
-def running_events(root: Path) -> Iterator[dict[str, Any]]:
-    """Events of whatever runs in ``root`` now; a line that is being written is left out."""
-    for path in root.glob("build/runs/laptop/running/*/events.jsonl"):
-        with contextlib.suppress(FileNotFoundError):
-            for line in path.read_text().splitlines():
-                with contextlib.suppress(ValueError):
-                    yield json.loads(line)
-
-
-def trains(root: Path) -> bool:
-    """Whether a training has taken its first steps."""
-    return any(
-        event["kind"] == "progress" and event["label"] == "VAE" and event["done"] > 0
-        for event in running_events(root)
-    )
-
-
-def wait_for(reached: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    while not reached():
-        assert process.poll() is None, finish(process)
-        assert time.monotonic() < deadline, "the moment was not reached in time"
-        time.sleep(_POLL_SECONDS)
-
-
-def results(root: Path) -> dict[str, bytes]:
-    paths = sorted((root / "build/store").rglob("result.nc"))
-    return {path.parent.name: path.read_bytes() for path in paths}
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    root = lay_out(tmp_path_factory.mktemp("undisturbed") / "project")
-    process = start(root)
-    said = finish(process)
-    assert process.returncode == 0, said
-    return results(root)
+@pytest.fixture
+def project(lay_out: Callable[..., Project], tmp_path: Path) -> Project:
+    """The tiny learning project, never run."""
+    return lay_out("tiny_learning", tmp_path / "project")
 
 
 @pytest.mark.parametrize(("number", "cluster"), [(signal.SIGTERM, "inline"), (signal.SIGUSR1, "local")])
 def test_a_warned_run_goes_on_to_the_same_bytes(
-    tmp_path: Path, undisturbed: dict[str, bytes], number: signal.Signals, cluster: str
+    project: Project, learned: dict[str, bytes], number: signal.Signals, cluster: str
 ):
-    root = lay_out(tmp_path / "project")
-    process = start(root, "--cluster", cluster)
-    wait_for(lambda: trains(root), process)
-    process.send_signal(number)
-    said = finish(process)
-    assert process.returncode == 75, said
-    assert f"{number.name}: saving and ending within" in said
-    assert "learning: resumable after" in said and "FAILED" not in said
-    assert f"The same command goes on from there: python run_all.py --cluster {cluster}" in said
-    assert list((root / "build/store").glob("*/.work-*/training.pt")) != []
-    assert list((root / "build/runs/laptop/running").iterdir()) == []
-    again = start(root, "--cluster", cluster)
-    said = finish(again)
-    assert again.returncode == 0, said
-    assert results(root) == undisturbed
-    assert list((root / "build/store").glob("*/.work-*")) == []
+    run = project.start("--cluster", cluster)
+    run.wait_until(project.trains)
+    run.process.send_signal(number)
+    ended = run.end()
+    assert ended.code == 75, ended.said
+    assert f"{number.name}: saving and ending within" in ended.said
+    assert "learning: resumable after" in ended.said and "FAILED" not in ended.said
+    assert f"The same command goes on from there: python run_all.py --cluster {cluster}" in ended.said
+    store = project.root / "build/store"
+    assert list(store.glob("*/.work-*/training.pt")) != []
+    assert list((project.root / "build/runs/laptop/running").iterdir()) == []
+    project.start().end_well()
+    assert project.results() == learned
+    assert list(store.glob("*/.work-*")) == []
 
 
-def test_a_run_that_got_nowhere_is_not_one_to_be_repeated(tmp_path: Path):
-    root = lay_out(tmp_path / "project")
-    notebook = root / "notebooks/learning.py"
-    text = notebook.read_text()
-    cell = "import threading\n\nprint('waits', flush=True)\nthreading.Event().wait(100)\n\n# %%\nconditions ="
-    assert "conditions =" in text
-    notebook.write_text(text.replace("conditions =", cell))
-    process = start(root, COMPANION_GRACE_SECONDS="0.5")
-    wait_for(lambda: any(e["kind"] == "cell" and e["done"] == 4 for e in running_events(root)), process)
-    process.send_signal(signal.SIGUSR1)
-    said = finish(process)
-    assert process.returncode == 130, said
-    assert "interrupted after" in said
+def test_a_forced_run_that_is_queued_again_computes_nothing_twice(
+    project: Project, learned: dict[str, bytes]
+):
+    project.start("--set", "starts=1").end_well()  # what stands there before
+    project.environment["COMPANION_DETACHED"] = "one"
+    run = project.start("--force")
+    run.wait_until(lambda: computed(project.event_lines()))
+    run.process.send_signal(signal.SIGUSR1)
+    ended = run.end()
+    assert ended.code == 75 and "The same command goes on from there" in ended.said, ended.said
+    first = computed(project.past_events())
+    project.start("--force").end_well()
+    again = computed(project.past_events())
+    assert len(first) == len(again) == 1 and {*first, *again} == learned.keys()
+    assert project.results() == learned
+
+
+def test_a_run_that_got_nowhere_is_not_one_to_be_repeated(project: Project):
+    waiting = (
+        "import threading\n\nprint('waits', flush=True)\nthreading.Event().wait(100)\n\n# %%\nconditions ="
+    )
+    project.edit("notebooks/learning.py", "conditions =", waiting)
+    project.environment["COMPANION_GRACE_SECONDS"] = "0.5"
+    run = project.start()
+    run.wait_until(
+        lambda: any('"kind": "cell"' in line and '"done": 4' in line for line in project.event_lines())
+    )
+    run.process.send_signal(signal.SIGUSR1)
+    ended = run.end()
+    assert ended.code == 130, ended.said
+    assert "interrupted after" in ended.said

@@ -260,8 +260,10 @@ def test_a_run_that_was_queued_again_knows_what_it_did_before(tiny: Path, monkey
             assert starts_before() == start
             conduct.check_start(Console(), [], Ways(force=True))
     assert checked == [True]
+    assert conduct._how_to_go_on(Ways(force=True)).startswith("The same command goes on from there: ")
     monkeypatch.delenv(DETACHED_VARIABLE)
     assert finished_before() == set() and starts_before() == 0
+    assert conduct._how_to_go_on(Ways(force=True)).startswith("With --force, the same command computes ")
 
 
 def test_a_run_on_its_own_outlives_the_command(tiny: Path, command: Callable[..., Said]):

@@ -1,12 +1,8 @@
 """Sweeps on a real SLURM of one node: the same bytes as in this process, whatever happens to jobs on the way."""
 
 import importlib
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,10 +19,10 @@ from companion.compute.slurm_pools import Patience
 from companion.compute.sweeps import sweep
 from companion.session import current
 from companion.store.artefacts import all_results, store_roots
+from real_runs import REPOSITORY, Project
 
 pytestmark = pytest.mark.slurm
 
-_REPOSITORY = Path(__file__).parents[2]
 _DEADLINE_SECONDS = 120.0
 
 STUDY = """
@@ -94,7 +90,7 @@ def runs(number: int) -> list[dict[str, int]]:
 def study(project: Path) -> ModuleType:
     (project / "slurmstudy.py").write_text(STUDY)
     (project / "params" / "clusters").mkdir()
-    shutil.copy(_REPOSITORY / "params/clusters/sandbox.yaml", project / "params/clusters")
+    shutil.copy(REPOSITORY / "params/clusters/sandbox.yaml", project / "params/clusters")
     importlib.invalidate_caches()
     return importlib.import_module("slurmstudy")
 
@@ -210,79 +206,42 @@ def test_idle_jobs_are_let_go_and_come_back_with_the_work(slurm, study, project,
         cluster.close()
 
 
-def lay_out(folder: Path) -> Path:
-    """The tiny project, as a user would have it on a login node."""
-    shutil.copytree(
-        _REPOSITORY / "tests" / "tiny_project", folder, ignore=shutil.ignore_patterns("conftest.py")
-    )
-    shutil.copy(_REPOSITORY / "run_all.py", folder)
-    (folder / "notebooks/broken.py").unlink()
-    (folder / "params/clusters").mkdir()
-    shutil.copy(_REPOSITORY / "params/clusters/sandbox.yaml", folder / "params/clusters")
-    return folder
+@pytest.fixture
+def tiny(slurm, lay_out: Callable[..., Project], tmp_path: Path) -> Project:
+    """The tiny project as a user would have it on a login node, in a folder with a name that needs quotes."""
+    return lay_out("tiny_project", tmp_path / "of mine, 100%", "broken*", cluster="sandbox")
 
 
-def run_all(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COMPANION_")}
-    command = [sys.executable, "run_all.py", "--device", "cpu", *arguments]
-    return subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, timeout=_DEADLINE_SECONDS
-    )
-
-
-def what_lasts(root: Path) -> dict[str, bytes]:
-    files = [*(root / "figures").rglob("*"), *(root / "build/store").rglob("result.nc")]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files if path.is_file()}
-
-
-def test_a_run_over_two_jobs_ends_with_the_bytes_of_one_in_one_process(slurm, tmp_path):
-    here, there = lay_out(tmp_path / "here"), lay_out(tmp_path / "over there, 100%")
-    inline = run_all(here, "--cluster", "inline")
-    assert inline.returncode == 0, inline.stdout + inline.stderr
-    done = run_all(there, "--cluster", "sandbox")
-    assert done.returncode == 0, done.stdout + done.stderr
-    submitted = re.findall(r"cluster sandbox: submitted (\d) cpu jobs? \(array \d+\)", done.stdout)
-    assert sum(map(int, submitted)) == 2 and "stop: scancel" in done.stdout
-    assert "scripts and logs of its jobs: build/slurm/" in done.stdout
-    assert what_lasts(there) == what_lasts(here)
+def test_a_run_over_two_jobs_ends_with_the_bytes_of_one_in_one_process(slurm, tiny: Project, undisturbed):
+    said = tiny.start("--device", "cpu", "--cluster", "sandbox").end_well()
+    submitted = re.findall(r"cluster sandbox: submitted (\d) cpu jobs? \(array \d+\)", said)
+    assert sum(map(int, submitted)) == 2 and "stop: scancel" in said
+    assert "scripts and logs of its jobs: build/slurm/" in said
+    assert tiny.lasting() == undisturbed.lasting
     slurm.wait_until(lambda: not slurm.jobs(), 30, "the run took its jobs with it")
-    worker_logs = [log.read_text() for log in there.glob("build/slurm/*/*.err")]
+    worker_logs = [log.read_text() for log in tiny.root.glob("build/slurm/*/*.err")]
     assert len(worker_logs) == 2 and all("Registered to" in log for log in worker_logs)
 
 
-def test_ctrl_c_takes_the_jobs_along_and_says_how_to_go_on(slurm, tmp_path):
-    root = lay_out(tmp_path / "project")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COMPANION_")}
-    with (tmp_path / "said").open("w") as said:
-        run = subprocess.Popen(
-            [sys.executable, "run_all.py", "--device", "cpu", "--cluster", "sandbox"],
-            cwd=root,
-            env=environment,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        slurm.wait_until(lambda: bool(slurm.jobs()), _DEADLINE_SECONDS, "jobs are submitted")
-        os.killpg(run.pid, signal.SIGINT)  # as a terminal does it: to the whole group
-        assert run.wait(60) == 130
-    finally:
-        run.kill()
-    text = (tmp_path / "said").read_text()
-    assert "The same command goes on from there: python run_all.py --device cpu --cluster sandbox" in text
+def test_ctrl_c_takes_the_jobs_along_and_says_how_to_go_on(slurm, tiny: Project):
+    run = tiny.start("--device", "cpu", "--cluster", "sandbox")
+    run.wait_until(slurm.jobs)
+    run.press_ctrl_c()
+    ended = run.end()
+    assert ended.code == 130
+    command = "python run_all.py --device cpu --cluster sandbox"
+    assert f"The same command goes on from there: {command}" in ended.said
     slurm.wait_until(lambda: not slurm.jobs(), 30, "the run took its jobs with it")
 
 
-def test_a_refused_submission_is_told_in_slurms_words_and_ends_the_notebook(slurm, tmp_path):
-    root = lay_out(tmp_path / "project")
-    file = root / "params/clusters/sandbox.yaml"
+def test_a_refused_submission_is_told_in_slurms_words_and_ends_the_notebook(slurm, tiny: Project):
+    file = tiny.root / "params/clusters/sandbox.yaml"
     file.write_text(file.read_text().replace("partition: main", "partition: nowhere"))
-    done = run_all(root, "--cluster", "sandbox")
-    assert done.returncode == 1
-    said = done.stdout + done.stderr
-    assert "SLURM refused a job: sbatch: error: invalid partition specified: nowhere" in said
-    assert "its settings: params/clusters/sandbox.yaml" in said
-    script = next(line for line in said.splitlines() if "script: " in line).partition("script: ")[2]
+    ended = tiny.run("--device", "cpu", "--cluster", "sandbox")
+    assert ended.code == 1
+    assert "SLURM refused a job: sbatch: error: invalid partition specified: nowhere" in ended.said
+    assert "its settings: params/clusters/sandbox.yaml" in ended.said
+    script = next(line for line in ended.said.splitlines() if "script: " in line).partition("script: ")[2]
     assert "#SBATCH -p nowhere" in Path(script.strip()).read_text()
-    assert "tiny FAILED" in said
+    assert "tiny FAILED" in ended.said
     assert slurm.jobs() == {}

@@ -68,7 +68,8 @@ def _say(out: Console, run: Detached) -> None:
     where = f"running on its own, process {run.pid} on {run.host}"
     if run.job:
         driver = read_cluster(run.cluster).driver
-        asked = f"{driver.cores} cores, {driver.memory_gib:g} GiB, {driver.walltime} h"
+        cores = f"{driver.cores} core{'s' * (driver.cores != 1)}"
+        asked = f"{cores}, {driver.memory_gib:g} GiB, {driver.walltime} h"
         where = f"submitted to {run.cluster} as job {run.job} ({asked})"
     report.line(out, f"\n{where}: {', '.join(run.notebooks)}")
     if run.job:
