@@ -25,7 +25,7 @@ def test_every_name_is_written_and_tied_to_its_place():
     _, axes = figure()
     axes.set_xlim(0, 1)
     places = [0.5, 0.1, 0.501]
-    names_above(axes, places, ["b", "a", "c"], 3.0, colours=["#111111", "#222222", "#333333"])
+    names_above(axes, places, ["b", "a", "c"], colours=["#111111", "#222222", "#333333"])
     written = {text.get_text(): text for text in axes.texts}
     assert [written[name].get_color() for name in "bac"] == ["#111111", "#222222", "#333333"]
     assert written["a"].get_position()[0] < written["b"].get_position()[0] < written["c"].get_position()[0]

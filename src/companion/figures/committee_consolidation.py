@@ -13,6 +13,7 @@ from matplotlib.ticker import NullFormatter
 
 from companion.figures.described import described
 from companion.figures.marks import letter_panels, points_over_seeds, theory_line
+from companion.figures.page import joined
 from companion.figures.style import GREY, PALETTE, SEQUENTIAL, axis_label, figure, shades
 
 _LINES: dict[str, Any] = {"fisher": "-", "readout": (0, (1, 1.2)), "uniform": (0, (3, 1.5))}
@@ -40,10 +41,7 @@ _NAMED = (0.1, 1.0, 10.0)
 def consolidation(data: xr.Dataset) -> Figure:
     """Cost against strength and the trade-off behind it; below, both parts by similarity and strength."""
     drawing, grid = figure("text", height=4.5, nrows=2, ncols=4)
-    layout = grid[0, 0].get_gridspec()
-    for axes in grid[0]:
-        axes.remove()
-    cost, trade = drawing.add_subplot(layout[0, :2]), drawing.add_subplot(layout[0, 2:])
+    cost, trade = joined(grid[0, :2]), joined(grid[0, 2:])
     colours = _colours(data)
     _cost(cost, data, colours)
     _trade_off(trade, data, colours)

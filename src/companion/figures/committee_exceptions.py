@@ -12,6 +12,7 @@ from matplotlib.ticker import NullFormatter
 
 from companion.figures.described import described
 from companion.figures.marks import letter_panels, points_over_seeds, theory_line
+from companion.figures.page import joined
 from companion.figures.style import GREY, PALETTE, axis_label, figure, shades
 
 _SPECIALISED, _SHARED = PALETTE["blue"], PALETTE["vermilion"]
@@ -63,10 +64,7 @@ def exceptions(data: xr.Dataset) -> Figure:
     for axes in (grid[0, 0], grid[1, 0], grid[2, 0]):
         axes.set_ylabel(axis_label(data.random))
     grid[1, 1].set_ylabel(axis_label(data.forgetting))
-    layout = grid[2, 1].get_gridspec()
-    for axes in grid[2, 1:]:
-        axes.remove()
-    wide = drawing.add_subplot(layout[2, 1:])
+    wide = joined(grid[2, 1:])
     _near_tie(grid[2, 0], data)
     _scan(wide, data)
     letter_panels([*grid[:2].flat, grid[2, 0], wide])

@@ -48,7 +48,7 @@ def schedules(data: xr.Dataset) -> Figure:
     ratios = [_CURVES, _STRIP] * rows + [bars]
     height = 1.25 * rows + bars + 0.35
     drawing, grid = figure(
-        "text", height=height, nrows=2 * rows + 1, ncols=_COLUMNS, height_ratios=ratios, sharex=False
+        "text", height, "fixed", nrows=2 * rows + 1, ncols=_COLUMNS, height_ratios=ratios, sharex=False
     )
     _pair_up(grid, cells, data)
     layout = grid[0, 0].get_gridspec()

@@ -12,16 +12,17 @@ from companion.figures.style import GREY
 _INCHES = 0.085  # that a rotated name takes
 
 
-def names_above(
-    axes: Axes, places: ArrayLike, names: Sequence[str], inches: float, *, colours: Sequence[str] = ()
-) -> None:
-    """Write ``names`` upright above ``axes``, a panel ``inches`` wide, each with a stroke to its place in x.
+def names_above(axes: Axes, places: ArrayLike, names: Sequence[str], *, colours: Sequence[str] = ()) -> None:
+    """Write ``names`` upright above ``axes``, a panel of a grid, each with a stroke to its place in x.
 
     Where places are closer than letters are wide the names are moved apart. The limits in x must be set.
     """
     order = np.argsort(places, kind="stable")
     ascending = np.asarray(places, dtype=float)[order]
     left, right = axes.get_xlim()
+    drawing, spec = axes.get_figure(root=True), axes.get_subplotspec()
+    assert drawing is not None and spec is not None
+    inches = drawing.get_figwidth() * len(spec.colspan) / spec.get_gridspec().ncols
     moved = apart(ascending, _INCHES / inches * (right - left), right)
     above = axes.get_xaxis_transform()
     for index, place, shown in zip(order, ascending, moved, strict=True):

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter
 from companion.figures.described import described
 from companion.figures.marks import guide, letter_panels, theory_line
 from companion.figures.names import names_above
-from companion.figures.style import DIVERGING, GREY, PALETTE, TEXT_WIDTH, axis_label, figure
+from companion.figures.style import DIVERGING, GREY, PALETTE, axis_label, figure
 
 _COLOURS = {
     "I(1)": PALETTE["blue"],
@@ -54,9 +54,7 @@ def loss_histogram(histogram: xr.Dataset) -> Figure:
     longest = 1.04 * float(histogram.line_loss.max())
     for panel, axes in zip(range(number), grid.flat, strict=False):
         _draw_endpoints(axes, histogram.isel(run=histogram.run_panel.values == panel), longest)
-        _draw_family_lines(
-            axes, histogram.isel(line=histogram.line_panel.values == panel), TEXT_WIDTH / columns
-        )
+        _draw_family_lines(axes, histogram.isel(line=histogram.line_panel.values == panel))
         axes.set_xlabel(axis_label(histogram.loss))
         axes.set_title(_panel_title(histogram.isel(panel=panel)), pad=26, fontsize=8 if columns < 3 else 7)
     for axes in grid.flat[number:]:
@@ -96,11 +94,11 @@ def _draw_endpoints(axes: Axes, runs: xr.Dataset, longest: float) -> None:
     axes.set_xlim(-width, longest)
 
 
-def _draw_family_lines(axes: Axes, lines: xr.Dataset, width: float) -> None:
-    """A dashed line at each family's loss in a panel ``width`` inches wide, and all names above."""
+def _draw_family_lines(axes: Axes, lines: xr.Dataset) -> None:
+    """A dashed line at each family's loss, and all names above."""
     for loss in lines.line_loss.values:
         guide(axes, x=float(loss))
-    names_above(axes, lines.line_loss.values, lines.line_family.values.tolist(), width)
+    names_above(axes, lines.line_loss.values, lines.line_family.values.tolist())
 
 
 @described(
@@ -113,7 +111,7 @@ def _draw_family_lines(axes: Axes, lines: xr.Dataset, width: float) -> None:
 def overlap_matrices(overlaps: xr.Dataset) -> Figure:
     """Heat maps of R = W Vᵀ (top) and Q = W Wᵀ (bottom), one column per family."""
     names = [str(name) for name in overlaps.family.values]
-    drawing, grid = figure("text", height=2.5, nrows=2, ncols=len(names), squeeze=False)
+    drawing, grid = figure("text", 2.5, "columns", nrows=2, ncols=len(names), squeeze=False)
     norm = TwoSlopeNorm(0.0, vmin=-1.1, vmax=1.1)
     image = None
     for column, name in enumerate(names):

@@ -14,7 +14,7 @@ from matplotlib.ticker import NullFormatter
 from companion.figures.described import described
 from companion.figures.marks import guide, letter_panels, simulation_points
 from companion.figures.names import names_above
-from companion.figures.style import GREY, PALETTE, TEXT_WIDTH, axis_label, figure, shades
+from companion.figures.style import GREY, PALETTE, axis_label, figure, shades
 
 _PLAIN: dict[str, Any] = {"linewidth": 0}
 #: Groups of outcomes, bottom to top: the families of K = M dark to light, then the others.
@@ -126,7 +126,7 @@ def family_table(table: xr.Dataset) -> Figure:
     pairs = zip(table.students.values.tolist(), table.teachers.values.tolist(), strict=True)
     sizes = list(dict.fromkeys(pairs))
     drawing, grid = figure(
-        "text", height=4.4, nrows=3, ncols=len(sizes), sharex=True, sharey="row", squeeze=False
+        "text", 4.4, "columns", nrows=3, ncols=len(sizes), sharex=True, sharey="row", squeeze=False
     )
     variables: tuple[xr.DataArray, ...] = (table.hessian_min, table.transverse_min, table.basin_share)
     margin = 0.04 * float(np.ptp(table.loss.values))
@@ -138,7 +138,7 @@ def family_table(table: xr.Dataset) -> Figure:
         minima = part.isel(row=part.is_minimum.values)
         names = minima.name.values.tolist()
         colours = [PALETTE[_KINDS[_kind(name)][1]] for name in names]
-        names_above(column[0], minima.loss.values, names, TEXT_WIDTH / len(sizes), colours=colours)
+        names_above(column[0], minima.loss.values, names, colours=colours)
         column[0].set_title(f"$K={students}$, $M={teachers}$", pad=26)
         column[2].set_xlabel(axis_label(table.loss))
     for axes, variable in zip(grid[:, 0], variables, strict=True):
@@ -224,7 +224,14 @@ def stopping(comparison: xr.Dataset) -> Figure:
     by_count = by_count + comparison.share.sel(outcome="global", drop=True) * (comparison.anti_aligned == 0)
     met = [int(count) for count in by_count.anti_aligned.values if by_count.sel(anti_aligned=count).any()]
     drawing, grid = figure(
-        "text", height=2.9, nrows=2, ncols=2, sharex="col", sharey=True, width_ratios=[len(met), len(names)]
+        "text",
+        2.9,
+        "columns",
+        nrows=2,
+        ncols=2,
+        sharex="col",
+        sharey=True,
+        width_ratios=[len(met), len(names)],
     )
     teachers = int(comparison.teachers.values.flat[0])
     for (left, right), rule in zip(grid, comparison.stopping.values, strict=True):

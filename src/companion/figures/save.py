@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from companion.figures.described import Drawing, Words
+from companion.figures.page import asked_width
+from companion.figures.readable import narrowest, redraw
 from companion.figures.style import COLUMN_WIDTH, styled
 from companion.figures.tables import tidy_csv
 from companion.session import current as session_current
@@ -71,8 +73,9 @@ def save(
     with the words given here: ``equation`` is LaTeX without dollars, ``claims`` the ids of the claims that it
     supports. ``data`` is tabulated as drawn and must come from the store, as must any further ``sources``. Writes
     <id>.pdf, .png, .csv and, last, .json to the session's figure folder (figures/laptop without a session) and
-    emits an event "figure". Raises ValueError for numbers that are not stored, a name that is no figure id, or
-    a figure without title or caption.
+    emits an event "figure". Where the session asks for another width, the JSON says how the figure reads there.
+    Raises ValueError for numbers that are not stored, a name that is no figure id, or a figure without title or
+    caption.
     """
     if not is_figure_id(id):
         raise ValueError(f"id: {id!r} given, allowed is an id like p1_f1_loss_histogram")
@@ -102,13 +105,33 @@ def save(
     }
     saved = SavedFigure(id, words.title, session_current.figures_folder(profile))
     table = tidy_csv(data)
-    pdf, png = _rendered(figure(data) if isinstance(figure, Drawing) else figure, words.title)
+    drawn, on_page = _drawn(figure, data)
+    if on_page:
+        description["page"] = on_page
+    pdf, png = _rendered(drawn, words.title)
     write_atomically(saved.path(".pdf"), pdf)
     write_atomically(saved.path(".png"), png)
     write_atomically(saved.path(".csv"), table)
     write_json(saved.path(".json"), description)  # last: where it stands, the others do
     events.emit("figure", id=id)
     return saved
+
+
+def _drawn(figure: Figure | Drawing, data: xr.Dataset) -> tuple[Figure, dict[str, Any]]:
+    """The figure, and how it reads where it was redrawn for a page of another width."""
+    inches = asked_width()
+    if inches is None:
+        return (figure(data) if isinstance(figure, Drawing) else figure), {}
+
+    def draw() -> Figure:
+        return figure(data) if isinstance(figure, Drawing) else figure
+
+    found = redraw(draw, inches)
+    width, height = (float(side) for side in found.figure.get_size_inches())
+    on_page: dict[str, Any] = {"width": width, "height": height, "flaws": list(found.flaws)}
+    if found.flaws and isinstance(figure, Drawing):
+        on_page["readable_from"] = narrowest(draw, inches)
+    return found.figure, on_page
 
 
 def _stored_key(id: str, dataset: xr.Dataset) -> str:

@@ -17,6 +17,8 @@ from matplotlib.colors import Colormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from companion.figures.page import Order, asked_width, page
+
 #: Widths of a column and of the text, in inches.
 COLUMN_WIDTH = 3.25
 TEXT_WIDTH = 6.75
@@ -114,12 +116,16 @@ def styled() -> Iterator[None]:
 
 
 def figure(
-    width: Literal["column", "text"] = "column", height: float | None = None, **subplots: Any
+    width: Literal["column", "text"] = "column",
+    height: float | None = None,
+    order: Order = "rows",
+    **subplots: Any,
 ) -> tuple[Figure, Any]:
     """A figure of a paper's width and its axes, as ``Figure.subplots(**subplots)`` returns them.
 
-    ``height`` in inches, .68 of the width by default. Raises RuntimeError outside `styled`, where axes and lines
-    would take the user's settings, and ValueError for another width.
+    ``height`` in inches, .68 of the width by default. Where another width is asked for (`page.at_width`), fewer
+    panels stand beside each other, in an ``order`` that `page.arrange` explains. Raises RuntimeError outside
+    `styled`, where axes and lines would take the user's settings, and ValueError for another width.
 
     >>> with styled():
     ...     drawing, axes = figure("text", height=2.0, ncols=3, sharey=True)
@@ -133,7 +139,11 @@ def figure(
         raise ValueError(f"width: {width!r} given, allowed are 'column' and 'text'")
     inches = widths[width]
     size = (inches, 0.68 * inches if height is None else height)
-    drawing = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02))
+    engine = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
+    asked = asked_width()
+    if asked is not None and asked != inches:
+        return page(asked, size, order=order, layout=engine, **subplots)
+    drawing = Figure(figsize=size, layout=engine)
     return drawing, drawing.subplots(**subplots)
 
 

@@ -186,7 +186,8 @@ def class_shares(data: xr.Dataset) -> Figure:
     columns = 1 + max(column for _, column in cases)
     drawing, grid = figure(
         "text",
-        height=1.35 * len(centrings) + 0.55,
+        1.35 * len(centrings) + 0.55,
+        "columns",
         nrows=len(centrings),
         ncols=columns,
         sharex=True,

@@ -34,7 +34,7 @@ def representations(data: xr.Dataset) -> Figure:
     pairs = data.sizes["pair"]
     alone = pairs == 1
     shape = {"nrows": 1, "ncols": 3} if alone else {"nrows": 3, "ncols": pairs}
-    drawing, grid = figure("text", height=2.3 if alone else 5.4, squeeze=False, **shape)
+    drawing, grid = figure("text", 2.3 if alone else 5.4, "columns", squeeze=False, **shape)
     columns = grid if alone else grid.T
     lowest = min(_lowest(data), 0.95)
     image = None

@@ -84,6 +84,16 @@ def run(
     with_results: Annotated[
         bool, typer.Option("--with-results", help="Put the stored results into the archive too.")
     ] = False,
+    export_to: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            "--export", metavar="FIGURE DIR", help="Write a figure for a paper (all: every figure), and stop."
+        ),
+    ] = None,
+    width: Annotated[
+        str | None,
+        typer.Option(help="Of the exported figure: column, text, 3.25in, 8.5cm, 246pt; as drawn without it."),
+    ] = None,
 ) -> None:
     """Bring figures, verdicts and gallery up to date; what has not changed is not run again.
 
@@ -129,6 +139,11 @@ def run(
 
             calibrate(console()) if calibrate_only else estimate(wishes, console(), anew=force)
             raise typer.Exit
+        if export_to is not None or width is not None:
+            from companion.run.conduct import console
+            from companion.run.export import export
+
+            raise typer.Exit(export(export_to, wishes, width, console(), jobs=jobs))
         from companion.run.conduct import Ways, conduct
 
         ways = Ways(jobs, force, dry_run, strict, check)

@@ -101,7 +101,7 @@ def check_disk(out: Console, requests: Sequence[Request], *, anew: bool = False)
         return
     cluster = _cluster(requests)
     total = _total(foreseen, workers(cluster))
-    report.line(out, f"estimated: {_in_words(total)}")
+    report.line(out, f"estimated: {in_words(total)}")
     text, surely = disk_problem(total.disk_bytes, free, str(store_roots()[0]))
     if surely:
         allowed = "free space there, or COMPANION_STORE naming a folder with room"
@@ -183,7 +183,7 @@ def _print_studies(out: Console, foreseen: Foreseen, who: Workers) -> Bill:
     table.add_row(*_row("all", total))
     out.print(table, highlight=False, markup=False)
     report.line(out)
-    report.line(out, f"{_in_words(total)}; workers: {who.description}")
+    report.line(out, f"{in_words(total)}; workers: {who.description}")
     return total
 
 
@@ -203,7 +203,15 @@ def _row(name: str, one: Bill) -> Sequence[str]:
     )
 
 
-def _in_words(total: Bill) -> str:
+def missing_work(requests: Sequence[Request]) -> tuple[int, Bill]:
+    """How many results ``requests`` lack, and what they would cost together; RuntimeError where it cannot be told."""
+    foreseen = foresee(requests)
+    number = sum(part["missing"] for study in _studies(foreseen) for part in study["parts"])
+    return number, _total(foreseen, workers(_cluster(requests)))
+
+
+def in_words(total: Bill) -> str:
+    """What a bill comes to, in a line."""
     return (
         f"{hours(total.core_seconds)} core-hours, {hours(total.gpu_seconds)} GPU-hours, "
         f"{duration(total.wall_seconds)} of work, {gib(total.disk_bytes)} of results, to a factor of {total.factor:.1f}"

@@ -30,7 +30,8 @@ _POLL_SECONDS = 0.05
 class Manner:
     """How to execute: how many at once, results anew or not, where figures go if not in their place.
 
-    ``time_limit`` is the time in seconds that each notebook may take.
+    ``time_limit`` is the time in seconds that each notebook may take. An ``export`` computes nothing and draws
+    figures ``width`` inches wide, or as wide as they were made.
     """
 
     profile: str
@@ -38,6 +39,8 @@ class Manner:
     force: bool = False
     check_folder: Path | None = None
     time_limit: float | None = None
+    export: bool = False
+    width: float | None = None
 
     def aside(self, request: Request) -> Path | None:
         """Folder of the figures of ``request``, where they must not take the place of the tracked ones."""
@@ -194,6 +197,8 @@ class _Run:
             "COMPANION_RUN": "1",
             "COMPANION_CLUSTER": self.clusters.address(_cluster(outcome)),
             "COMPANION_FORCE": self.place.run_id if self.manner.force else None,
+            "COMPANION_STORED_ONLY": "1" if self.manner.export else None,
+            "COMPANION_FIGURE_WIDTH": str(self.manner.width) if self.manner.width else None,
             "NUMBA_NUM_THREADS": str(self.cores),
             "OMP_NUM_THREADS": str(self.cores),
             "PYTHONHASHSEED": "0",

@@ -14,6 +14,8 @@ from companion.settings.profiles import validate_namespace
 
 #: Hands the resolved device kind to workers.
 DEVICE_VARIABLE = "COMPANION_DEVICE"
+#: Hands the width of figures to notebooks, in inches: a matter of the page that they go to.
+WIDTH_VARIABLE = "COMPANION_FIGURE_WIDTH"
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,12 @@ def figures_folder(profile: str) -> Path:
     """Folder of the figures of ``profile``."""
     override = os.environ.get("COMPANION_FIGURES")
     return Path(override) if override else project_root() / "figures" / profile
+
+
+def figure_width() -> float | None:
+    """Width in inches of all figures, where a run exports them for a paper; None for the one of their design."""
+    asked = os.environ.get(WIDTH_VARIABLE)
+    return float(asked) if asked else None
 
 
 def _cluster_request(parameter: str) -> str:

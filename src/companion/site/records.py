@@ -92,6 +92,7 @@ class ClaimEntry(_Lenient):
     seeds: str = "none"
     regimes: tuple[RegimeEntry, ...] = ()
     notes: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
     @property
     def unexpected(self) -> bool:

@@ -41,6 +41,13 @@ from companion.store.threads import one_thread
 #: Set by a forced run to its own token: results without it are computed again, each once.
 FORCE_VARIABLE = "COMPANION_FORCE"
 
+#: Set where stored results are read and nothing may be computed.
+STORED_ONLY_VARIABLE = "COMPANION_STORED_ONLY"
+
+
+class NotStored(RuntimeError):
+    """A result that is not in the store was asked for where nothing may be computed."""
+
 
 @dataclass
 class _Running:
@@ -115,6 +122,8 @@ class StoredFunction:
         dataset = fetch(address)
         status = "hit"
         if dataset is None:
+            if os.environ.get(STORED_ONLY_VARIABLE):
+                raise NotStored(f"{self.name}: result {address.key[:12]} is not in the store")
             status, elsewhere = "computed", None
             with key_lock(address.lock):
                 dataset = fetch(address, locked=True)
