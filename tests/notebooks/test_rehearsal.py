@@ -8,10 +8,15 @@ from companion.run.choose import Wishes, choose
 from companion.run.rehearsal import rehearse
 from companion.session import current
 from companion.settings.notebook import list_notebooks
+from companion.settings.profiles import list_profiles
 from companion.store.foresight import Call
 
 ROOT = Path(__file__).parents[2]
-NAMES = [path.stem for path in list_notebooks(ROOT / "notebooks") if path.stem != "tour"]
+CASES = [
+    (path.stem, profile)
+    for path in list_notebooks(ROOT / "notebooks")
+    for profile in list_profiles(path.stem, ROOT / "params")
+]
 #: Tens of thousands of blocks, whose keys alone take longer than a test may, become hundreds: all else stays.
 FEWER = {
     ("p1_relu_width", "paper"): [f"{name}initialisations=100" for name in ("", "claim_", "start_")],
@@ -22,8 +27,7 @@ FEWER = {
 }
 
 
-@pytest.mark.parametrize("profile", ["smoke", "laptop", "night", "paper"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "profile"), CASES)
 def test_a_notebook_is_foreseen(name: str, profile: str, tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_ROOT", str(ROOT))
     monkeypatch.setenv("COMPANION_STORE", str(tmp_path))
