@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from companion.explore import curricula, panel
-from companion.explore.curricula import CHOICES, NOTHING, curves, explorer, listed, view
+from companion.explore.curricula import CHOICES, curves, explorer, listed, view
 from companion.explore.pictures import picture
 from companion.explore.stored_curricula import more_seeds
 from companion.studies.curriculum_runs import trained
@@ -111,11 +111,13 @@ def test_a_damaged_result_is_not_offered(store, tmp_path, monkeypatch):
     assert list(left.replicates) == [0]
 
 
-def test_an_empty_store_says_what_to_run(tmp_path, monkeypatch):
+def test_an_empty_store_offers_a_first_training(tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_STORE", str(tmp_path / "none"))
     monkeypatch.delenv("COMPANION_RUN", raising=False)
     assert listed() == []
-    assert explorer() == NOTHING and "run_all.py e4_mixtures" in NOTHING
+    offer, _ = explorer().children
+    assert offer.children[0].value.startswith("a curriculum: not stored. Computing it takes about ")
+    assert listed() == []
 
 
 def test_in_a_batch_run_it_says_where_it_is(store, monkeypatch):
@@ -152,7 +154,7 @@ def test_more_seeds_are_those_that_are_missing(store, filled, tmp_path, monkeypa
     monkeypatch.setenv("COMPANION_STORE", f"{tmp_path}:{store}")
     alone = next(each for each in listed() if "weight decay" not in each.rest)
     missing = more_seeds(alone, 3)
-    assert str(missing).startswith("seeds 2: not stored. Computing it takes about")
+    assert str(missing).startswith("replicate 2: not stored. Computing it takes about")
     missing.compute()
     grown = chosen(operations="add", rest=alone.rest)
     assert list(grown.replicates) == [0, 1, 2]
@@ -178,6 +180,6 @@ def test_twice_as_many_seeds_are_offered_and_trained_when_asked_for(store, tmp_p
     seeds.value = 4
     assert shown == [2]
     text, button = offered[-1].children
-    assert text.value.startswith("seeds 2, 3: not stored")
+    assert text.value.startswith("replicates 2, 3: not stored")
     button.click()
     assert shown == [2, 4]

@@ -14,6 +14,14 @@ def test_a_figure_becomes_a_png_of_its_width():
     assert int.from_bytes(shown.data[16:20], "big") == 2 * shown.width
 
 
+def test_a_picture_is_described_by_its_titles():
+    drawing = Figure(figsize=(2.0, 1.0))
+    drawing.suptitle("two panels")
+    for axes, title in zip(drawing.subplots(1, 2), ("loss", ""), strict=True):
+        axes.set_title(title)
+    assert picture(drawing).alt == "two panels; loss"
+
+
 def test_a_picture_does_not_depend_on_the_user_s_settings(monkeypatch):
     import matplotlib
 

@@ -17,7 +17,7 @@ _DOTS = 220  # per inch; shown at half size, so that screens with dense pixels g
 
 
 def picture(figure: Figure) -> "Image":
-    """A figure as PNG, which ``IPython.display.display`` shows in any notebook.
+    """A figure as PNG, described by its titles, which ``IPython.display.display`` shows in any notebook.
 
     >>> drawing = Figure(figsize=(2.0, 1.0))
     >>> picture(drawing).width
@@ -28,4 +28,6 @@ def picture(figure: Figure) -> "Image":
     page = io.BytesIO()
     with styled():  # fonts and formulas are looked up while the figure is drawn
         figure.savefig(page, format="png", dpi=_DOTS)
-    return Image(page.getvalue(), format="png", width=round(_DOTS * figure.get_figwidth() / 2))
+    titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+    width = round(_DOTS * figure.get_figwidth() / 2)
+    return Image(page.getvalue(), format="png", width=width, alt="; ".join(filter(None, titles)))

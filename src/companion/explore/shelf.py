@@ -81,7 +81,7 @@ def more_replicates(study: StoredFunction, stored: Replicates, wanted: Iterable[
     same = study.address(**given).key == folder.name
     missing = [each for each in wanted if not (same and each in stored)]
     conditions = [own | {"replicate": each} for each in missing]
-    what = f"replicate {', '.join(map(str, missing))}"
+    what = f"replicate{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))}"
     return NotStored(what, study, **(given | {"conditions": conditions}))
 
 
