@@ -36,7 +36,7 @@ lint: install
 
 # Results in build/store are never removed here: `run_all.py store prune` says what nothing needs.
 clean:
-	rm -rf build/runs build/slurm build/site build/check build/numba .pytest_cache .ruff_cache .hypothesis
+	rm -rf build/runs build/slurm build/site build/check build/numba build/fingerprints.json .pytest_cache .ruff_cache .hypothesis
 
 install: .venv/installed
 

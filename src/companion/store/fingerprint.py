@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from companion.store import examined
 from companion.store.content import file_digest
-from companion.store.imports import imported_names, module_file, own_parents
+from companion.store.imports import Places, imported_names, module_file, own_parents
 
 #: Rooms of the package whose code decides numbers; the others draw, judge, store or run.
 SCIENCE = ("theory", "datasets", "models", "analysis", "training", "studies")
@@ -72,10 +73,16 @@ def _is_text(statement: ast.stmt) -> bool:
 @lru_cache(maxsize=4096)
 def _examine(file: Path, raw_digest: str, module: str) -> tuple[str, frozenset[str]]:
     """Normalised digest and imported names of one version of a source file."""
-    source = file.read_text(encoding="utf-8")
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    known = examined.recall(raw_digest, package)
+    if known is not None:
+        return known
+    source = file.read_text(encoding="utf-8")
     digest = hashlib.sha256(normalised(source).encode()).hexdigest()
-    return digest, frozenset(imported_names(ast.parse(source), package))
+    found = digest, frozenset(imported_names(ast.parse(source), package))
+    if file_digest(file) == raw_digest:  # it may have been written anew meanwhile
+        examined.note(raw_digest, package, found)
+    return found
 
 
 def closure(modules: Iterable[str], *, science_only: bool = True) -> dict[str, str]:
@@ -86,12 +93,13 @@ def closure(modules: Iterable[str], *, science_only: bool = True) -> dict[str, s
     found: dict[str, str] = {}
     waiting = [parent for module in modules for parent in own_parents(module)]
     seen: set[str] = set()
+    places: Places = {}
     while waiting:
         module = waiting.pop()
         if module in seen:
             continue
         seen.add(module)
-        file = _source_file(module)
+        file = _source_file(module, places)
         if file is None:
             continue
         digest, names = _examine(file, file_digest(file), module)
@@ -100,14 +108,15 @@ def closure(modules: Iterable[str], *, science_only: bool = True) -> dict[str, s
         if science_only and module.startswith("companion.") and not counts_as_science(module):
             continue  # the other rooms import no science
         waiting.extend(parent for name in names for parent in own_parents(name))
+    examined.keep()
     return dict(sorted(found.items()))
 
 
-def _source_file(module: str) -> Path | None:
+def _source_file(module: str, places: Places) -> Path | None:
     if module == "__main__":
         file = getattr(sys.modules["__main__"], "__file__", None)
         return Path(file).resolve() if file else None
-    return module_file(module)
+    return module_file(module, places)
 
 
 def imports_of_source(source: str) -> set[str]:

@@ -36,22 +36,35 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*parts, node.module] if node.module else parts)
 
 
-def module_file(name: str) -> Path | None:
+#: Source file of a module, and the folders in which its submodules lie, by its name.
+Places = dict[str, tuple[Path | None, list[str]]]
+
+
+def module_file(name: str, places: Places | None = None) -> Path | None:
     """Source file of the module ``name``, or None if it is not one of the project's or the user's own.
 
     The standard library and installed packages other than companion do not count. Parent packages
-    are walked by path, so that nothing is imported.
+    are walked by path, so that nothing is imported. ``places`` remembers them for the length of one walk
+    over many modules.
     """
+    places = {} if places is None else places
     top, *rest = name.split(".")
     if not top or top in sys.stdlib_module_names or top in _known_installed:
         return None
-    file, folders = _find(top, None)
+    walked, (file, folders) = top, _place(top, None, places)
     for part in rest:
-        file, folders = _find(part, folders)
+        walked = f"{walked}.{part}"
+        file, folders = _place(walked, folders, places)
     if file is not None and top != "companion" and _is_installed(file):
         _known_installed.add(top)
         return None
     return file
+
+
+def _place(name: str, folders: list[str] | None, places: Places) -> tuple[Path | None, list[str]]:
+    if name not in places:
+        places[name] = _find(name.rpartition(".")[2], folders)
+    return places[name]
 
 
 def _find(name: str, folders: list[str] | None) -> tuple[Path | None, list[str]]:
