@@ -1,14 +1,27 @@
 """The bill in advance: notebooks rehearsed without computing, costs from rates, room on the disk."""
 
 import json
-from pathlib import Path
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from companion.run import estimate
-from companion.run.bill import Bill, Workers, bill, disk_problem, share_of_month
+from companion.run import foresee, room
+from companion.run.bill import (
+    JOINING_SECONDS,
+    KERNEL_SECONDS,
+    Bill,
+    bill,
+    disk_problem,
+    share_of_month,
+)
 from companion.run.choose import Wishes, choose
+from companion.run.estimate import in_words
+from companion.run.plan import Request
 from companion.run.rehearsal import rehearse, studies
+from companion.run.workforce import Workers
 from companion.session import current
 from companion.settings.notebook import Cell
 from companion.store.calibration import FILE_BYTES, Rate
@@ -22,6 +35,7 @@ def rate(seconds: float = 2.0, *, factor: float = 1.2, largest: float = 10.0) ->
 
 def part(function: str = "f", **changed: object) -> dict:
     numbers = {"stored": 0, "missing": 8, "work": 80.0, "largest": 10.0, "disk": 8.0, "joins": False}
+    numbers["kernels"] = []
     return {"function": function, "device": "cpu", **numbers, **changed}
 
 
@@ -107,8 +121,42 @@ def test_what_is_far_beyond_all_that_was_measured_is_less_certain():
 
 def test_what_has_no_rate_is_named_and_not_counted():
     found = bill([part(device="cuda")], {("f", "cpu"): rate()}, HERE)
-    assert found.unknown == ("f on cuda",)
-    assert found.gpu_seconds == 0
+    assert found.unknown == {("f", "cuda"): 160.0}  # core-seconds that it would take on CPUs
+    assert (found.seconds, found.factor) == (0, None)
+    assert (found.disk_bytes, found.memory_kib) == (8 * 1000.0 + 8 * FILE_BYTES, 2048.0)
+
+
+def test_what_joins_others_on_a_gpu_is_no_work_of_cores():
+    found = bill([part(device="cuda", joins=True, missing=1)], {}, HERE)
+    assert (found.core_seconds, found.gpu_seconds, found.unknown) == (0, JOINING_SECONDS, {})
+
+
+def test_what_is_known_and_what_is_not_are_told_apart():
+    table = {("f", "cpu"): rate()}
+    total = bill([part(), part(device="cuda")], table, HERE)
+    assert total.factor is not None and 1.2 < total.factor < 1.5
+    words = in_words(total)
+    assert words.startswith("0.044 core-hours, ? GPU-hours, ≥ 40.0 s of work")
+    assert words.endswith("for what is known")
+    assert share_of_month(total, {"core_hours_per_month": 100, "gpu_hours_per_month": 100}) == [
+        "0.044 of 100 core-hours a month: 0.044 %"
+    ]
+
+
+def test_kernels_are_compiled_once_by_each_worker():
+    table = {("f", "cpu"): rate()}
+    compiled, new = (bill([part(kernels=names)], table, HERE) for names in ([], ["a", "b"]))
+    assert new.core_seconds - compiled.core_seconds == new.compiling == 2 * KERNEL_SECONDS * HERE.cores
+    assert new.wall_seconds - compiled.wall_seconds == 2 * KERNEL_SECONDS
+    told = bill([part(kernels=["a"])], {("f", "cpu"): replace(rate(), compiling=7.0)}, HERE)
+    assert told.compiling == 7.0 * HERE.cores
+
+
+def test_of_memory_the_larger_counts_and_a_bound_is_called_one():
+    exact = replace(rate(), memory_kib=2.0**20, memory_exact=True)
+    found = bill([part(), part("g")], {("f", "cpu"): rate(), ("g", "cpu"): exact}, HERE)
+    assert (found.memory_kib, found.memory_exact) == (2**20, True)
+    assert not bill([part()], {("f", "cpu"): rate()}, HERE).memory_exact
 
 
 @pytest.mark.parametrize(
@@ -131,7 +179,7 @@ def test_the_month_is_compared():
 
 
 def test_estimate_on_the_command_line(tiny, command, monkeypatch):
-    monkeypatch.setattr(estimate, "_rehearsed", _as_rehearsed)
+    monkeypatch.setattr(foresee, "rehearsed", _as_rehearsed)
     (tiny / "params" / "calibration.json").write_text(
         json.dumps({"machine": "a machine", "rates": {"tiny_study.walks": {"cpu": _numbers(3600.0)}}})
     )
@@ -141,12 +189,12 @@ def test_estimate_on_the_command_line(tiny, command, monkeypatch):
     assert (
         "* no rate for tiny_study.powers on cpu: not counted; run the profile smoke there first" in said.out
     )
-    assert "4 core-hours, 0 GPU-hours" in said.out
+    assert "≥ 4 core-hours, 0 GPU-hours" in said.out
 
 
 def test_a_run_that_surely_does_not_fit_is_refused_before_work(tiny, command, monkeypatch):
-    monkeypatch.setattr(estimate, "_rehearsed", _as_rehearsed)
-    monkeypatch.setattr(estimate, "_free", lambda folder: 1e5)
+    monkeypatch.setattr(foresee, "rehearsed", _as_rehearsed)
+    monkeypatch.setattr(room, "free_space", lambda folder: 1e5)
     (tiny / "params" / "calibration.json").write_text(
         json.dumps(
             {"machine": "a machine", "rates": {"tiny_study.walks": {"cpu": _numbers(1.0) | {"bytes": 1e9}}}}
@@ -159,8 +207,33 @@ def test_a_run_that_surely_does_not_fit_is_refused_before_work(tiny, command, mo
     assert not list((tiny / "build").rglob("*.nc"))
 
 
+@pytest.mark.parametrize("option", ["--estimate", "--calibrate"])
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [
+        (subprocess.TimeoutExpired("python", 900), "did not end within 15 minutes"),
+        (
+            subprocess.CompletedProcess([], 1, "", "Traceback\nMemoryError: too much"),
+            "1: MemoryError: too much",
+        ),
+        (subprocess.CompletedProcess([], -9, "", ""), "-9: nothing said"),
+    ],
+)
+def test_a_rehearsal_that_fails_is_told_in_a_line(tiny, command, monkeypatch, option, ending, told):
+    def end(*_: object, **__: object) -> object:
+        if isinstance(ending, Exception):
+            raise ending
+        return ending
+
+    monkeypatch.setattr(foresee.subprocess, "run", end)
+    said = command(option)
+    assert said.code == 1
+    assert told in said.out and "Traceback" not in said.out + said.err
+    assert not (tiny / "params" / "calibration.json").exists()
+
+
 def test_a_rehearsal_in_a_process_of_its_own(tiny):
-    foreseen = estimate.foresee(choose(Wishes(["tiny"])).requests)
+    foreseen = foresee.foresee(choose(Wishes(["tiny"])).requests)
     (notebook,) = foreseen.notebooks
     assert [study["study"] for study in notebook["studies"]] == [
         f"tiny_study.{name}" for name in ("powers", "walks", "summary")
@@ -179,14 +252,14 @@ def _numbers(seconds: float) -> dict:
     }
 
 
-def _as_rehearsed(notebooks: list[dict], *, anew: bool) -> dict:
+def _as_rehearsed(requests: Sequence[Request], *, anew: bool = False) -> dict:
     """The rehearsal of the tiny project, without a process."""
-    block = {"function": "tiny_study.walks", "device": "cpu", "joins": False, "stored": 0}
-    block |= {"missing": 4, "work": 4.0, "largest": 1.0, "disk": 4.0}
+    block: dict[str, Any] = {"function": "tiny_study.walks", "device": "cpu", "joins": False, "stored": 0}
+    block |= {"missing": 4, "work": 4.0, "largest": 1.0, "disk": 4.0, "kernels": []}
     powers = block | {"function": "tiny_study.powers", "missing": 1, "work": 1.0}
     walks = {"study": "tiny_study.walks", "parts": [block], "problems": []}
     only = {"study": "tiny_study.powers", "parts": [powers], "problems": []}
     return {
-        "notebooks": [{"notebook": Path("tiny").name, "studies": [only, walks], "problems": []}],
+        "notebooks": [{"notebook": "tiny", "studies": [only, walks], "problems": []}],
         "rates": {},
     }

@@ -114,8 +114,20 @@ def test_work_inside_other_work_is_paid_once(tiny: Path, tmp_path: Path, monkeyp
         (store / "f" / "damaged" / name).touch()
     found = spent_since(now - 3600, [other])
     assert found.results == 6
-    assert found.core_hours == pytest.approx((3600 + 400 + 7200 + 400 + 800 + 1800) / 3600)
-    assert found.gpu_hours == pytest.approx(0.5)
+    assert found.core_hours == pytest.approx((3600 + 400 + 7200 + 400 + 800) / 3600)
+    assert found.gpu_hours == pytest.approx(0.5)  # its cores come with it
+
+
+def test_what_a_manifest_tells_of_its_own_time_decides(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COMPANION_STORE", str(tmp_path))
+    own = {"own_cpu_seconds": 36.0, "own_wall_seconds": 72.0}
+    told = {"cost": {"cpu_seconds": 7200, "wall_seconds": 9000} | own}
+    manifest(tmp_path, "cpu", made=time.time(), used=["made before"], **told)
+    manifest(tmp_path, "gpu", made=time.time(), device="cuda", **told)
+    found = spent_since(time.time() - 3600)
+    assert (found.core_hours, found.gpu_hours) == pytest.approx((0.01, 0.02))
 
 
 def test_old_files_are_not_even_read(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

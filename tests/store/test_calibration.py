@@ -13,11 +13,11 @@ from companion.store.calibration import (
     Sample,
     as_json,
     from_json,
-    own_seconds,
     preferred,
     rates,
     samples,
 )
+from companion.store.own_costs import own_seconds
 
 KEY = ("study.block", "cpu")
 

@@ -11,6 +11,7 @@ from companion.store.fingerprint import closure
 
 @pytest.fixture
 def own_module(project):
+    (project / "build").mkdir()
     (project / "mine.py").write_text("import numpy\nvalue = 1\n")
     importlib.invalidate_caches()
     _as_a_new_process()
@@ -75,6 +76,12 @@ def test_what_other_code_found_does_not_count(own_module, monkeypatch):
     assert closure(["mine"]) == first
 
 
-def test_without_room_to_write_nothing_is_lost(own_module):
-    (own_module.parent / "build").write_text("a file where the folder should be")
+def test_where_nothing_can_be_written_nothing_is_lost(own_module):
+    (own_module.parent / "build" / "fingerprints.json").mkdir()
     assert set(closure(["mine"])) == {"mine"}
+
+
+def test_a_project_without_a_build_folder_gets_none(own_module):
+    (own_module.parent / "build").rmdir()
+    assert set(closure(["mine"])) == {"mine"}
+    assert not (own_module.parent / "build").exists()

@@ -6,16 +6,46 @@ module imports: editing a kernel can never leave an old copy of it inlined in it
 """
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
+from numba.core import config, event
 
 from companion.session.root import build_folder
 from companion.store.fingerprint import closure, combined
+from companion.store.meter import count_compiling
 
 prange = numba.prange
+
+_folders: dict[str, Path] = {}
+
+
+class _Clock(event.Listener):
+    """Counts the time between the start and the end of compilations, of which one may start others."""
+
+    def __init__(self) -> None:
+        self._depth, self._began = 0, 0.0
+
+    def on_start(self, event: Any) -> None:
+        if self._depth == 0:
+            self._began = time.process_time()
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            count_compiling(time.process_time() - self._began)
+
+
+event.register("numba:compile", _Clock())
+
+
+def not_compiled(modules: Collection[str]) -> list[str]:
+    """Those of ``modules`` that hold kernels which were imported here and have never been compiled on this machine."""
+    return [name for name, folder in _folders.items() if name in modules and not any(folder.rglob("*.nbi"))]
 
 
 def _cache_folder(module: str) -> str:
@@ -31,8 +61,10 @@ def compiled(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
+        folder = _cache_folder(function.__module__)
+        _folders[function.__module__] = Path(folder)
         before = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
-        config.CACHE_DIR = _cache_folder(function.__module__)  # pyright: ignore[reportAttributeAccessIssue]
+        config.CACHE_DIR = folder  # pyright: ignore[reportAttributeAccessIssue]
         try:
             return numba.njit(cache=True, nogil=True, fastmath=False, parallel=parallel)(function)
         finally:

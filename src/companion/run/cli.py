@@ -134,11 +134,12 @@ def run(
             print_list(wishes.notebooks, profile)
             raise typer.Exit
         if estimate_only or calibrate_only:
+            from companion.run.calibrate import calibrate
             from companion.run.conduct import console
-            from companion.run.estimate import calibrate, estimate
+            from companion.run.estimate import estimate
 
-            calibrate(console()) if calibrate_only else estimate(wishes, console(), anew=force)
-            raise typer.Exit
+            out = console()
+            raise typer.Exit(calibrate(out) if calibrate_only else estimate(wishes, out, anew=force))
         if export_to is not None or width is not None:
             from companion.run.conduct import console
             from companion.run.export import export

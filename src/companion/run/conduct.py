@@ -15,13 +15,14 @@ from companion.compute.login_node import check_login_node
 from companion.run import check, gallery, report, verdicts
 from companion.run.choose import Wishes, choose
 from companion.run.detached import finished_before, starts_before
-from companion.run.estimate import check_disk
 from companion.run.execute import Manner, execute
+from companion.run.expected import expected, quick_first
 from companion.run.follow import audience
 from companion.run.history import DETACHED_VARIABLE
 from companion.run.outcome import Outcome, of_hit
 from companion.run.plan import Step, make_plan
 from companion.run.record import overridden_folder
+from companion.run.room import check_disk
 from companion.run.spans import seconds_of
 from companion.session.files import DISK_REFUSALS
 from companion.session.progress import duration
@@ -59,7 +60,9 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
     for name in choice.left_out:
         report.line(out, f"{name}: left out, it has no profile {wishes.profile!r}")
     steps = make_plan(choice.requests, because=ways.because, settled=finished_before())
-    report.print_plan(out, steps)
+    times = expected(steps, anew=ways.force or ways.check)
+    steps = quick_first(steps, times)
+    report.print_plan(out, steps, times, at_once=ways.jobs)
     if ways.dry_run:
         return DONE
     check_start(out, steps, ways)

@@ -10,14 +10,16 @@ from typing import Any
 from rich.console import Console
 
 from companion.run.choose import Choice, Wishes, choose
-from companion.run.estimate import in_words, missing_work
+from companion.run.estimate import in_words
 from companion.run.execute import Manner, execute
 from companion.run.follow import audience
+from companion.run.foresee import RehearsalFailed, foresee
 from companion.run.macros import macros
 from companion.run.outcome import Outcome
 from companion.run.page_width import inches_of, width_problems
 from companion.run.plan import Request, make_plan
 from companion.run.report import line, print_failures
+from companion.run.workforce import cluster_of, workers
 from companion.session import provenance
 from companion.session.current import figures_folder
 from companion.session.files import write_atomically
@@ -132,10 +134,12 @@ def _say_why_not(outcomes: Sequence[Outcome], wishes: Wishes, out: Console) -> i
 
 def _say_cost(requests: Sequence[Request], out: Console) -> None:
     try:
-        number, total = missing_work(requests)
-    except RuntimeError as error:
+        foreseen = foresee(requests)
+    except RehearsalFailed as error:
         line(out, f"what that would cost could not be estimated: {error}")
         return
+    number = sum(part["missing"] for part in foreseen.parts)
+    total = foreseen.total(workers(cluster_of(requests)))
     line(out, f"{number} results would have to be computed: {in_words(total)}")
 
 

@@ -9,13 +9,16 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from companion.compute.compiled import not_compiled
 from companion.session.files import write_json
 from companion.settings.notebook import PARAMETERS_TAG, Cell, read_notebook, without_figures_other_than
 from companion.store.artefacts import store_roots
 from companion.store.calibration import as_json, rates, samples
+from companion.store.fingerprint import closure
 from companion.store.foresight import Absent, Call, NotComputed, foreseeing
 
 #: Rooms whose functions draw, judge or show: in a rehearsal only their arguments matter.
@@ -121,10 +124,12 @@ class Part:
     disk: float = 0.0
     joins: bool = False
     """Whether it makes stored calls itself."""
+    kernels: list[str] = field(default_factory=list)
+    """Modules of kernels that must be compiled first."""
 
 
 def studies(calls: Sequence[Call], counted: set[str]) -> list[dict[str, Any]]:
-    """Each call of a notebook with its parts; results already in ``counted`` cost nothing again."""
+    """Each call of a notebook with its parts; results and kernels already in ``counted`` cost nothing again."""
     found: dict[str, dict[str, Any]] = {}
     for call in calls:
         study = found.setdefault(call.function, {"study": call.function, "parts": {}, "problems": []})
@@ -145,10 +150,19 @@ def studies(calls: Sequence[Call], counted: set[str]) -> list[dict[str, Any]]:
             part.work += each.work
             part.largest = max(part.largest, each.work)
             part.disk += each.disk
+            new = [name for name in _kernels(each.module) if name not in counted]
+            part.kernels += new
+            counted.update(new)
     for study in found.values():
         study["parts"] = [asdict(part) for part in study["parts"].values()]
         study["problems"] = list(dict.fromkeys(study["problems"]))
     return list(found.values())
+
+
+@lru_cache
+def _kernels(module: str) -> list[str]:
+    """Modules of kernels that ``module`` reaches and that have never been compiled here."""
+    return not_compiled(closure([module])) if module in sys.modules else []
 
 
 def _walk(call: Call) -> Iterator[Call]:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from companion.run.expected import Expected, about, together
 from companion.run.outcome import Outcome
 from companion.run.plan import Step
 from companion.run.record import runs_folder
@@ -26,12 +27,24 @@ def line(console: Console, text: str = "") -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def print_plan(console: Console, steps: Sequence[Step]) -> None:
-    """What would run, and why."""
+def print_plan(
+    console: Console,
+    steps: Sequence[Step],
+    times: Mapping[str, Expected] | None = None,
+    *,
+    at_once: int = 1,
+) -> None:
+    """What would run, why, and how long it will take, with ``at_once`` notebooks at a time."""
+    times = times or {}
     for step in steps:
-        line(console, f"{step.request.name}: {'nothing to do' if step.hit else 'run'}")
+        name = step.request.name
+        takes = f", {about(times[name].seconds)}" if name in times and times[name].told else ""
+        line(console, f"{name}: {'nothing to do' if step.hit else 'run' + takes}")
         for text in (*step.reasons, *step.notes):
             line(console, f"    {text}")
+    to_do = [times[step.request.name] for step in steps if not step.hit and times]
+    if len(to_do) > 1:
+        line(console, f"all of them: {together(to_do, at_once)}")
 
 
 def print_failures(console: Console, outcomes: Iterable[Outcome]) -> None:

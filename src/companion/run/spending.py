@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.store.artefacts import MANIFEST, DamagedResult, all_results, read_manifest, store_roots
+from companion.store.own_costs import own_seconds, reader
 
 # A manifest is as old as its file or older; the margin is for clocks that differ between machines.
 _MARGIN_SECONDS = 86400.0
@@ -23,25 +24,23 @@ class Spending:
 def spent_since(moment: float, stores: Iterable[Path] = ()) -> Spending:
     """What the results cost that were made at ``moment`` (seconds since 1970) or later, in one's own store and others.
 
-    Work inside other work counts once: a result's own share is what remains after the results that it used and
-    that were made meanwhile, unless others did that work (workers), which shows in it being more than its own.
+    Work inside other work counts once: a result's share is its own, without the results that it used. Counted as
+    clusters bill it: what was computed on a GPU costs the hours of that GPU, and the cores beside it come with it.
     """
-    made = {manifest["key"]: manifest for manifest in _manifests(moment, stores)}
+    roots = sorted({path.resolve() for path in (store_roots()[0], *stores)})
+    made = {manifest["key"]: (manifest, root) for root in roots for manifest in _manifests(root, moment)}
     core = gpu = 0.0
-    for manifest in made.values():
-        inner = [made[key] for key in manifest["used"] if key in made and _within(made[key], manifest)]
-        cpu = manifest["cost"]["cpu_seconds"]
-        others = sum(one["cost"]["cpu_seconds"] for one in inner)
-        core += cpu - others if others <= cpu else cpu
+    for manifest, root in made.values():
+        cpu, wall = own_seconds(manifest, reader(root))
         if manifest.get("device") == "cuda":
-            waited = sum(one["cost"]["wall_seconds"] for one in inner if one.get("device") == "cuda")
-            gpu += max(0.0, manifest["cost"]["wall_seconds"] - waited)
+            gpu += wall
+        else:
+            core += cpu
     return Spending(len(made), core / 3600, gpu / 3600)
 
 
-def _manifests(moment: float, stores: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    roots = {path.resolve() for path in (store_roots()[0], *stores)}
-    for _, folder in (result for root in sorted(roots) for result in all_results(root)):
+def _manifests(root: Path, moment: float) -> Iterator[dict[str, Any]]:
+    for _, folder in all_results(root):
         try:
             if (folder / MANIFEST).stat().st_mtime < moment - _MARGIN_SECONDS:
                 continue
@@ -54,9 +53,3 @@ def _manifests(moment: float, stores: Iterable[Path]) -> Iterator[dict[str, Any]
             KeyError,
         ):  # removed or repaired meanwhile, or for `store verify` to tell
             continue
-
-
-def _within(inner: dict[str, Any], outer: dict[str, Any]) -> bool:
-    """Whether one result was made while another one was."""
-    end = outer["made"]["time"]
-    return end - outer["cost"]["wall_seconds"] <= inner["made"]["time"] <= end

@@ -3,16 +3,17 @@
 import importlib
 import inspect
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from companion.store.arguments import NotRebuildable, decode
-from companion.store.artefacts import RESULT, Address, DamagedResult, is_whole, read_manifest
+from companion.store.artefacts import RESULT, DamagedResult, is_whole, read_manifest
 from companion.store.foresight import Foresight
+from companion.store.own_costs import compiling_seconds, own_seconds, reader
 
 #: What a rate may be wrong by where fewer than `FEW` results tell it.
 UNKNOWN_FACTOR, FEW = 2.0, 3
@@ -43,13 +44,19 @@ class Sample:
     memory_kib: float
     code: str = ""
     made: float = 0.0
+    memory_rose: bool = False
+    """Whether its process first reached ``memory_kib`` for it; else it needed no more than that."""
+    compiling: float = 0.0
+    """CPU seconds of compilation, which are not in ``seconds``: code is compiled once."""
 
 
 @dataclass(frozen=True)
 class Rate:
     """What a unit costs: seconds of work, bytes of disk; ``factor`` is what either side of ``seconds`` is likely.
 
-    Told by so many ``results`` of so much ``work`` together, of which the largest had ``largest`` units.
+    Told by so many ``results`` of so much ``work`` together, of which the largest had ``largest`` units. Memory is
+    that of the largest; unless ``memory_exact``, it needed at most so much. ``compiling`` are CPU seconds on top where
+    code has to be compiled first.
     """
 
     seconds: float
@@ -59,6 +66,8 @@ class Rate:
     results: int
     work: float
     largest: float
+    memory_exact: bool = False
+    compiling: float = 0.0
     source: str = "this store"
 
 
@@ -97,61 +106,23 @@ def _sample(folder: Path, root: Path) -> Sample | None:
         return None
     # A function that does not choose its device computes on the CPU, whatever the session had.
     device = manifest.get("device", "cpu")
-    seconds = own_seconds(manifest, lambda address: _inner(address, root))
+    cpu, wall = own_seconds(manifest, reader(root))
+    compiling = compiling_seconds(manifest)
     size = (folder / RESULT).stat().st_size
     return Sample(
         manifest["function"],
         manifest["key"],
         device,
         units[0],
-        seconds[1 if device == "cuda" else 0],
+        max((wall if device == "cuda" else cpu) - compiling, 0.0),
         units[1],
         size,
         cost["peak_memory_kib"],
         manifest["fingerprint"],
         manifest["made"]["time"],
+        bool(cost.get("peak_memory_rose", False)),
+        compiling,
     )
-
-
-def _inner(address: Address, root: Path) -> Mapping[str, Any] | None:
-    """The manifest of a result that another one used, in the same store or in those of the session."""
-    folder = address.in_store(root)
-    found = folder if is_whole(folder) else address.find()
-    try:
-        return read_manifest(found) if found else None
-    except DamagedResult:
-        return None
-
-
-def own_seconds(
-    manifest: Mapping[str, Any], read: Callable[[Address], Mapping[str, Any] | None]
-) -> tuple[float, float]:
-    """CPU and wall seconds of a result without those of the results that it used.
-
-    Newer manifests tell them. Of older ones, what was computed inside is taken off where it ran in the same
-    process: one after the other, and in less time than the whole.
-    """
-    cost = manifest["cost"]
-    if "own_cpu_seconds" in cost:
-        return max(cost["own_cpu_seconds"], 0.0), max(cost["own_wall_seconds"], 0.0)
-    cpu, wall = cost["cpu_seconds"], cost["wall_seconds"]
-    end = manifest["made"]["time"]
-    inside = []
-    for key, function in manifest["used"].items():
-        inner = read(Address(function, key))
-        if inner is not None and end - wall <= inner["made"]["time"] <= end:
-            inside.append(inner)
-    inside.sort(key=lambda inner: inner["made"]["time"])
-    ends = [inner["made"]["time"] for inner in inside]
-    walls = [inner["cost"]["wall_seconds"] for inner in inside]
-    overlap = any(
-        later - length < earlier - 0.1 * length
-        for earlier, later, length in zip(ends, ends[1:], walls[1:], strict=False)
-    )
-    cpus = sum(inner["cost"]["cpu_seconds"] for inner in inside)
-    if inside and not overlap and cpus <= 1.02 * cpu and sum(walls) <= 1.02 * wall:
-        return max(cpu - cpus, 0.0), max(wall - sum(walls), 0.0)
-    return cpu, wall
 
 
 #: What a result made by code of another time may meet here: modules, names, arguments or fields that are gone.
@@ -187,7 +158,10 @@ def rates(found: Iterable[Sample], *, without: Collection[str] = ()) -> dict[tup
     for sample in found:
         if sample.key not in without:
             grouped.setdefault((sample.function, sample.device), []).append(sample)
-    return {key: _rate(_latest(members)) for key, members in grouped.items()}
+    return {
+        key: replace(_rate(_latest(members)), compiling=max(sample.compiling for sample in members))
+        for key, members in grouped.items()
+    }
 
 
 def _latest(members: list[Sample]) -> list[Sample]:
@@ -215,11 +189,18 @@ def _rate(members: list[Sample]) -> Rate:
         seconds=float((np.exp(usual) * work).sum() / work.sum()),
         factor=max(math.exp(spread), UNKNOWN_FACTOR if len(members) < FEW else 1.0),
         bytes=sizes / max(sum(sample.disk for sample in members), 1e-9),
-        memory_kib=float(max(sample.memory_kib for sample in members)),
         results=len(members),
         work=float(work.sum()),
         largest=float(work.max()),
+        **_memory([sample for sample in members if sample.work >= work.max() / 2]),
     )
+
+
+def _memory(largest: list[Sample]) -> dict[str, Any]:
+    """Memory of the ``largest`` results of a function: what they took, or else the least of what bounds it."""
+    taken = [sample.memory_kib for sample in largest if sample.memory_rose]
+    found = max(taken) if taken else min(sample.memory_kib for sample in largest)
+    return {"memory_kib": float(found), "memory_exact": bool(taken)}
 
 
 def _median(values: np.ndarray, weights: np.ndarray) -> float:
@@ -236,7 +217,7 @@ def as_json(found: Mapping[tuple[str, str], Rate]) -> dict[str, dict[str, dict[s
         numbers = {
             name: float(f"{value:.3g}") if isinstance(value, float) else value
             for name, value in asdict(rate).items()
-            if name != "source"
+            if name != "source" and value is not False and (name != "compiling" or value)
         }
         form.setdefault(function, {})[device] = numbers
     return form

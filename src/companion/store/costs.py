@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from companion.store.artefacts import MANIFEST, RESULT, Address, DamagedResult, is_whole, read_manifest
-from companion.store.calibration import own_seconds
+from companion.store.own_costs import own_seconds
 
 
 @dataclass(frozen=True)
 class ResultCost:
     """The cost of one result, those that it used apart: seconds of cores and GPUs, KiB of memory, bytes on disk.
 
-    It was computed from ``began`` to ``ended``, in seconds since 1970.
+    It was computed from ``began`` to ``ended``, in seconds since 1970. Counted as clusters bill it: the cores beside
+    a GPU come with it.
     """
 
     key: str
@@ -89,11 +90,12 @@ class Ledger:
         folder = self._folder(manifest["key"])
         cost, ended = manifest["cost"], manifest["made"]["time"]
         core, wall = own_seconds(manifest, lambda address: self._manifest(address.key, address.function))
+        on_gpu = manifest.get("device") == "cuda"
         return ResultCost(
             key=manifest["key"],
             function=manifest["function"],
-            core_seconds=core,
-            gpu_seconds=wall if manifest.get("device") == "cuda" else 0.0,
+            core_seconds=0.0 if on_gpu else core,
+            gpu_seconds=wall if on_gpu else 0.0,
             memory_kib=cost["peak_memory_kib"],
             bytes=sum((folder / name).stat().st_size for name in (RESULT, MANIFEST)),
             began=ended - cost["wall_seconds"],

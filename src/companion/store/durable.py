@@ -6,7 +6,6 @@ import hashlib
 import inspect
 import json
 import os
-import resource
 import shutil
 import tempfile
 import time
@@ -36,6 +35,7 @@ from companion.store.content import dataset_digest
 from companion.store.fingerprint import changed_since, combined, imported_closure
 from companion.store.foresight import Absent, Declared, Foresight, foresees, note_call, note_unknown
 from companion.store.locks import key_lock
+from companion.store.meter import Meter, Seconds
 from companion.store.threads import one_thread
 
 #: Set by a forced run to its own token: results without it are computed again, each once.
@@ -55,8 +55,7 @@ class _Running:
 
     workspace: Path
     used: dict[str, str] = field(default_factory=dict)
-    inner_wall: float = 0.0
-    inner_cpu: float = 0.0
+    inner: Seconds = field(default_factory=Seconds)
 
 
 _running: ContextVar[_Running | None] = ContextVar("companion_running", default=None)
@@ -148,10 +147,11 @@ class StoredFunction:
         self, address: Address, request: dict[str, Any], bound: inspect.BoundArguments
     ) -> xr.Dataset:
         running = _Running(address.workspace)
-        wall, cpu = time.perf_counter(), time.process_time()
+        meter = Meter()
         dataset = self._evaluate(running, bound)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        _count_within(wall, cpu)
+        whole, memory = meter.seconds(), meter.memory()
+        own = whole - running.inner
+        _count_within(whole)
         changed = changed_since(self._imported, [self.module])
         if changed:
             events.tell(
@@ -166,13 +166,14 @@ class StoredFunction:
             "used": dict(sorted(running.used.items())),
             "regenerable": self.regenerable,
             "cost": {
-                "wall_seconds": wall,
-                "cpu_seconds": cpu,
-                "own_wall_seconds": wall - running.inner_wall,
-                "own_cpu_seconds": cpu - running.inner_cpu,
+                "wall_seconds": whole.wall,
+                "cpu_seconds": whole.cpu,
+                "own_wall_seconds": own.wall,
+                "own_cpu_seconds": own.cpu,
+                "compile_seconds": own.compiling,
                 "work": self._work(bound),
-                "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
                 "device": current.device_kind(),
+                **memory,
             },
             "made": provenance.environment(),
             "force_token": os.environ.get(FORCE_VARIABLE, ""),
@@ -237,12 +238,11 @@ def stored(
     return StoredFunction(function, device=device, foresight=foresight)
 
 
-def _count_within(wall: float, cpu: float) -> None:
-    """Tell the stored function that waits for this one what of its own time was not its own."""
+def _count_within(whole: Seconds) -> None:
+    """Tell the stored function that waits for this one what of its time was not its own."""
     outer = _running.get()
     if outer is not None:
-        outer.inner_wall += wall
-        outer.inner_cpu += cpu
+        outer.inner += whole
 
 
 @contextlib.contextmanager

@@ -37,11 +37,16 @@ def note(source_digest: str, package: str, found: Examined) -> None:
 
 
 def keep() -> None:
-    """Write what was noted, beside what others wrote meanwhile. Where that cannot be written, nothing is lost but time."""
+    """Write what was noted, beside what others wrote meanwhile; where that is refused, only time is lost.
+
+    Nothing is written into a project that has no build/ yet: who only looks leaves no trace.
+    """
     if not _new:
         return
     with contextlib.suppress(OSError):  # no project, a full disk, a folder of somebody else
         file = _file()
+        if not file.parent.is_dir():
+            return
         _read.pop(file, None)
         entries = _kept() | _new
         latest = {name: entries[name] for name in list(entries)[-_MOST:]}

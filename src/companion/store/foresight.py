@@ -60,6 +60,7 @@ class Call:
     disk: float = 0.0
     inner: list["Call"] = field(default_factory=list)
     problem: str = ""
+    module: str = ""
 
 
 class NotComputed(Exception):
@@ -135,7 +136,7 @@ def note_call(
     """Note one call, and those that it would make; call it inside `foreseeing` only."""
     notes = _notes.get()
     assert notes is not None
-    call = Call(address.function, address.key, False, device)
+    call = Call(address.function, address.key, False, device, module=function.__module__)
     notes.calls.append(call)
     if not notes.anew and address.find() is not None:
         call.stored = True
