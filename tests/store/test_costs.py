@@ -47,7 +47,7 @@ def test_what_a_result_used_counts_too_and_once(tmp_path, put):
 def test_a_result_on_a_gpu_held_it(tmp_path, put):
     put("a", device="cuda", cost={"own_cpu_seconds": 10.0, "own_wall_seconds": 15.0})
     (cost,), _ = behind(tmp_path, "a")
-    assert (cost.core_seconds, cost.gpu_seconds) == (10.0, 15.0)
+    assert (cost.core_seconds, cost.gpu_seconds) == (0.0, 15.0)  # its cores came with it
 
 
 def test_what_is_not_there_is_told(tmp_path, put):
