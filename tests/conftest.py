@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import real_runs
@@ -14,6 +15,10 @@ from companion.datasets import fashion_mnist, fashion_mnist_full
 from companion.session import current, root
 from companion.store import fingerprint
 from real_runs import Project, Undisturbed
+
+# The same examples in every run: what a change breaks is not found by chance, nor blamed on the next change.
+hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("seeded")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Tests of Ctrl-C mean it, also where pytest runs in the background of a shell.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from companion.run import verdicts
-from companion.run.conduct import CLAIMS, DONE, FAILED, INTERRUPTED, _code
+from companion.run.conduct import CLAIMS, DONE, FAILED, INTERRUPTED, Ways, _code
 from companion.run.outcome import Outcome
 from companion.run.verdicts import breaks_strict, counted, merge
 
@@ -34,11 +34,11 @@ def outcome(status: str, verdict: str = "holds", *, unexpected: bool = False) ->
 
 def test_exit_codes_by_what_weighs_most():
     good, bad = outcome("done"), outcome("done", "fails", unexpected=True)
-    assert _code([good, outcome("hit")], strict=True) == DONE
-    assert _code([good, bad], strict=False) == DONE
-    assert _code([good, bad], strict=True) == CLAIMS
-    assert _code([bad, outcome("failed")], strict=True) == FAILED
-    assert _code([outcome("failed"), outcome("interrupted")], strict=True) == INTERRUPTED
+    assert _code([good, outcome("hit")], Ways(strict=True)) == DONE
+    assert _code([good, bad], Ways()) == DONE
+    assert _code([good, bad], Ways(strict=True)) == CLAIMS
+    assert _code([bad, outcome("failed")], Ways(strict=True)) == FAILED
+    assert _code([outcome("failed"), outcome("interrupted")], Ways(strict=True)) == INTERRUPTED
 
 
 def test_counting_leaves_out_what_is_not_there():
