@@ -4,7 +4,21 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from companion.explore.panel import is_closed
 from companion.run.papermill_text import JupytextHandler, read_node
+
+
+@pytest.fixture(autouse=True)
+def nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reading leaves in the environment goes with the test."""
+    monkeypatch.setenv("COMPANION_RUN", "")
+    monkeypatch.delenv("COMPANION_RUN")
+
+
+def test_explorers_stay_closed_where_papermill_reads_the_notebook(tiny: Path):
+    assert not is_closed()
+    JupytextHandler.read("jupytext://notebooks/tiny.py")
+    assert is_closed()
 
 
 def test_a_text_notebook_is_read_as_json_with_kernel_and_language(tiny: Path):

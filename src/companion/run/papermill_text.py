@@ -1,5 +1,6 @@
 """Text notebooks for papermill: ``papermill jupytext://notebooks/tour.py out.ipynb``."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,14 @@ class JupytextHandler:
 
     @staticmethod
     def read(path: str) -> str:
-        """The notebook as JSON text."""
+        """The notebook as JSON text.
+
+        The kernel that papermill then starts is told that nobody sits before it, so that explorers stay closed:
+        cells with widgets now and then never end there (nbclient's issue 312).
+        """
         import nbformat
 
+        os.environ.setdefault("COMPANION_RUN", "1")
         return nbformat.writes(read_node(_file(path)))
 
     @staticmethod
