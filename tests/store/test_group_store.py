@@ -100,6 +100,21 @@ def test_holdings_of_a_damaged_manifest_tell_no_maker(study, project, content: s
     assert (found[address.key].user, found[address.key].versions) == ("", {})
 
 
+@pytest.mark.parametrize("layout", [{}, {"indent": 1}, {"indent": 1, "sort_keys": True}, {"indent": 4}])
+def test_holdings_read_manifests_of_any_layout_and_length(study, project, layout: dict):
+    study.line(3.0)
+    address = study.line.address(3.0)
+    manifest = json.loads((address.own / MANIFEST).read_text())
+    manifest["arguments"] = {
+        "text": '\n "made": {\n  "user": "mallory",\n  "versions": {}\n }',
+        "long": "x" * 200_000,
+    }
+    manifest["made"] |= {"user": "grace, hopper", "versions": {"numpy": "0.1"}}
+    (address.own / MANIFEST).write_text(json.dumps(manifest, **layout))
+    found = holdings({address.key: address.function})
+    assert (found[address.key].user, found[address.key].versions) == ("grace, hopper", {"numpy": "0.1"})
+
+
 def test_workers_read_it_too(study, project, monkeypatch):
     monkeypatch.setenv("COMPANION_GROUP_STORE", str(project / "group"))
     surroundings = _surroundings(study.line)

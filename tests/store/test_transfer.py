@@ -11,23 +11,19 @@ import sys
 import tarfile
 import time
 from pathlib import Path
-from typing import cast
 
 import pytest
 from typer.testing import CliRunner
 
-from companion.store import archive, transfer
+from companion.store import archive, fingerprint, transfer
 from companion.store.artefacts import MANIFEST, RESULT, Address, all_results, store_roots
 from companion.store.commands import app
-from companion.store.durable import StoredFunction
-from companion.store.regenerable import regenerable
 
 STUDY = """
 import numpy as np
 import xarray as xr
 from companion.compute.seeds import generator
 from companion.store.durable import stored
-from companion.store.regenerable import regenerable
 
 CALLS = []
 
@@ -36,8 +32,7 @@ def training(seed):
     CALLS.append("training")
     return xr.Dataset({"weights": ("weight", generator(seed, "weights").standard_normal(20_000))})
 
-@regenerable
-@stored
+@stored(regenerable=True)
 def samples(seed, latent):
     CALLS.append("samples")
     weights = training(seed).weights.values
@@ -169,9 +164,29 @@ def test_samples_travel_where_what_they_are_made_from_does_not(study, project):
     assert "no result can be left out" in sent.output
 
 
-def test_only_stored_functions_are_regenerable():
-    with pytest.raises(TypeError, match="not a @stored function"):
-        regenerable(cast(StoredFunction, len))
+def test_samples_travel_where_what_they_are_made_from_turns_out_damaged(study, project, other):
+    study.summary(1)
+    with (study.training.address(1).own / RESULT).open("ab") as file:
+        file.write(b"damage")
+    key = study.summary.address(1).key
+    sent = call("export", key, "--to", project / "a.tar", "--without-samples")
+    assert sent.exit_code == 1 and "1 results are left out" in sent.output
+    assert f"{study.training.address(1).key}: damaged" in sent.output
+    came = other("import", project / "a.tar")
+    assert came.exit_code == 0 and "left out" not in came.output
+    assert {address.function for address, _ in all_results(project / "there")} == {
+        "transferred.summary",
+        "transferred.samples",
+    }
+
+
+def test_whether_results_travel_enters_no_key(study, project):
+    before = study.samples.address(1, 5).key
+    path = project / "transferred.py"
+    path.write_text(STUDY.replace("@stored(regenerable=True)", "@stored"))
+    importlib.invalidate_caches()
+    fingerprint._first_seen.clear()
+    assert importlib.reload(study).samples.address(1, 5).key == before
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.5, 0.77, 0.9999, 1.0])

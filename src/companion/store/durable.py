@@ -65,7 +65,12 @@ class StoredFunction:
     """A function whose results are kept under a key made of its arguments and of the code it reaches."""
 
     def __init__(
-        self, function: Callable[..., xr.Dataset], *, device: bool, foresight: Foresight | None = None
+        self,
+        function: Callable[..., xr.Dataset],
+        *,
+        device: bool,
+        foresight: Foresight | None = None,
+        regenerable: bool = False,
     ):
         if "<locals>" in function.__qualname__ or not getattr(inspect.getmodule(function), "__file__", None):
             raise TypeError(
@@ -77,7 +82,7 @@ class StoredFunction:
         self.module = function.__module__
         self.name = f"{self.module.removeprefix('companion.studies.')}.{function.__qualname__}"
         self.device = device
-        self.regenerable = False
+        self.regenerable = regenerable
         self.foresight = foresight or Foresight()
         self._signature = inspect.signature(function)
         self._imported = imported_closure([self.module])
@@ -215,6 +220,7 @@ def stored(
     work: Declared | None = None,
     calls: Declared | Literal["body"] | None = None,
     disk: Declared | None = None,
+    regenerable: bool = False,
 ) -> Callable[[Callable[..., xr.Dataset]], StoredFunction]: ...
 def stored(
     function: Callable[..., xr.Dataset] | None = None,
@@ -223,19 +229,20 @@ def stored(
     work: Declared | None = None,
     calls: Declared | Literal["body"] | None = None,
     disk: Declared | None = None,
+    regenerable: bool = False,
 ) -> Any:
     """Make a study durable: same arguments and same code, same result, computed once.
 
     The function takes plain data and returns an `xarray.Dataset`. ``device=True`` puts the resolved
     device kind (cpu, cuda) into the key, for functions whose numbers depend on it. ``work``, ``calls`` and ``disk``
-    tell what a call costs before it is made (`store.foresight`); they take the function's arguments by name, and
-    are no part of the key or of the code that it stands for. Raises TypeError, naming the argument, where one is
-    not plain data.
+    tell what a call costs before it is made (`store.foresight`); they take the function's arguments by name.
+    ``regenerable=True`` says that results follow from the stored results that they use, and from seeds, as samples
+    do that are drawn with stored weights: `store export --without-samples` leaves them out. These four are no part
+    of the key or of the code that it stands for. Raises TypeError, naming the argument, where one is not plain data.
     """
     foresight = Foresight(work, calls, disk)
-    if function is None:
-        return functools.partial(StoredFunction, device=device, foresight=foresight)
-    return StoredFunction(function, device=device, foresight=foresight)
+    make = functools.partial(StoredFunction, device=device, foresight=foresight, regenerable=regenerable)
+    return make if function is None else make(function)
 
 
 def _count_within(whole: Seconds) -> None:

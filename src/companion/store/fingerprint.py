@@ -20,8 +20,8 @@ from companion.store.imports import Places, imported_names, module_file, own_par
 #: Rooms of the package whose code decides numbers; the others draw, judge, store or run.
 SCIENCE = ("theory", "datasets", "models", "analysis", "training", "studies")
 _SCIENCE_PREFIXES = (*(f"companion.{room}." for room in SCIENCE), "companion.compute.seeds")
-#: Keywords of ``@stored`` that foresee what a call costs; they decide no number.
-FORESEEING = frozenset({"work", "calls", "disk"})
+#: Keywords of ``@stored`` that foresee what a call costs, or say whether it travels; they decide no number.
+FORESEEING = frozenset({"work", "calls", "disk", "regenerable"})
 
 _first_seen: dict[str, str] = {}
 
@@ -34,7 +34,7 @@ def counts_as_science(module: str) -> bool:
 def normalised(source: str) -> str:
     """``source`` without comments, docstrings and formatting, and without what only foresees costs.
 
-    >>> normalised('@stored(work=len)\\ndef f(x): return x') == normalised('@stored\\ndef f(x): return x')
+    >>> normalised('@stored(work=f, disk=f)\\ndef f(x): return x') == normalised('@stored\\ndef f(x): return x')
     True
     >>> normalised('def f(x):\\n    "Doc."\\n    return  x # why') == normalised('def f(x): return x')
     True

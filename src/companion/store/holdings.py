@@ -4,10 +4,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from companion.store.artefacts import MANIFEST, RESULT, store_roots
+
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,7 @@ def holdings(keys: Mapping[str, str]) -> dict[str, Holding]:
             place = f"{folder}/{function}/{key}/"
             try:
                 os.stat(place + RESULT)  # noqa: PTH116 (a Path for each of 10⁵ results takes seconds)
-                with open(place + MANIFEST, "rb") as opened:  # noqa: PTH123
-                    text = opened.read()
+                text = _content(place + MANIFEST)
             except OSError:
                 continue
             found[key] = _holding(root, text)
@@ -40,11 +42,39 @@ def holdings(keys: Mapping[str, str]) -> dict[str, Holding]:
     return found
 
 
-def _holding(root: Path, text: bytes) -> Holding:
+def _content(file: str) -> bytes:
+    """Bytes of a file; for many small ones this takes half the time of Python's file objects."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        made: Any = json.loads(text)["made"]
+        content = block = os.read(descriptor, _BLOCK)
+        while len(block) == _BLOCK:
+            content += (block := os.read(descriptor, _BLOCK))
+        return content
+    finally:
+        os.close(descriptor)
+
+
+def _holding(root: Path, text: bytes) -> Holding:
+    """What a manifest says; its two lines are found by how `write_json` lays it out, and the rest is not parsed."""
+    made = _between(text, b'\n "made": {', b"\n }")
+    user, versions = _between(made, b'\n  "user": ', b"\n"), _between(made, b'\n  "versions": {', b"\n  }")
+    if user.endswith(b",") and versions:
+        return Holding(root, *_parsed(b'{"user": %b"versions": {%b}}' % (user, versions)))
+    return Holding(root, *_parsed(text, "made"))
+
+
+def _between(text: bytes, before: bytes, after: bytes) -> bytes:
+    start = text.find(before)
+    end = text.find(after, start + len(before)) if start >= 0 else -1
+    return text[start + len(before) : end] if end >= 0 else b""
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: bytes, part: str | None = None) -> tuple[str, Mapping[str, str]]:
+    """User and versions in JSON text or in a ``part`` of it; empty where they cannot be read."""
+    try:
+        made: Any = json.loads(text)[part] if part else json.loads(text)
         user, versions = made["user"], made["versions"]
     except (ValueError, KeyError, TypeError):
-        return Holding(root, "", {})
-    right = isinstance(user, str) and isinstance(versions, dict)
-    return Holding(root, user, versions) if right else Holding(root, "", {})
+        return "", {}
+    return (user, versions) if isinstance(user, str) and isinstance(versions, dict) else ("", {})

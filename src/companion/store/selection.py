@@ -27,7 +27,7 @@ class Selection:
     folders: dict[Address, Path] = field(default_factory=dict)
     manifests: dict[Address, dict[str, Any]] = field(default_factory=dict)
     problems: dict[Address, str] = field(default_factory=dict)
-    left_out: set[Address] = field(default_factory=set)
+    left_out: dict[Address, tuple[Path, dict[str, Any]]] = field(default_factory=dict)
 
     def drop(self, address: Address, why: str) -> None:
         """Take a result out again, because of ``why``."""
@@ -63,11 +63,29 @@ def select(names: Sequence[str], profile: str) -> Selection:
 def leave_out_regenerable(selection: Selection) -> None:
     """Leave out results that their function declares regenerable, where all that they were made from is there."""
     for address, manifest in list(selection.manifests.items()):
-        sources = [Address(function, key) for key, function in manifest["used"].items()]
-        if manifest.get("regenerable") and sources and all(each in selection.folders for each in sources):
-            selection.left_out.add(address)
+        sources = _sources(manifest)
+        if manifest.get("regenerable") and sources and sources <= selection.folders.keys():
+            selection.left_out[address] = selection.folders[address], manifest
     for address in selection.left_out:
         del selection.folders[address], selection.manifests[address]
+
+
+def take_back(selection: Selection) -> list[Address]:
+    """Take results in again that were left out and cannot be made again, as what they were made from was dropped."""
+    back: list[Address] = []
+    while lost := [
+        address
+        for address, (_, manifest) in selection.left_out.items()
+        if not _sources(manifest) <= selection.folders.keys() | selection.left_out.keys()
+    ]:
+        for address in lost:
+            selection.folders[address], selection.manifests[address] = selection.left_out.pop(address)
+        back += lost
+    return back
+
+
+def _sources(manifest: Mapping[str, Any]) -> set[Address]:
+    return {Address(function, key) for key, function in manifest["used"].items()}
 
 
 def _named(name: str, profile: str) -> Iterable[Address]:

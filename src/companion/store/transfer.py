@@ -74,7 +74,7 @@ def _tell_sizes(index: Index, target: Path) -> None:
 def _write(selection: Selection, index: Index, target: Path) -> None:
     with counted("checking", index.size) as advance:
         check(selection, advance)
-    if len(selection.folders) < len(index.results):  # what is damaged was dropped
+    if selection.folders.keys() != {held.address for held in index.results}:  # what is damaged was dropped
         index = index_of(selection)
     if target.exists():
         with target.open("rb") as file:
