@@ -19,7 +19,7 @@ def store(tmp_path, monkeypatch):
 
 
 def test_a_census_that_is_missing_is_told_and_then_drawn(store):
-    with pytest.raises(NotStored, match="50 descents at K = 6, M = 6, root seed 0: not stored") as told:
+    with pytest.raises(NotStored, match="50 descents at K = 6, M = 6: not stored") as told:
         view(SMALL)
     told.value.compute()
     expected = basin_census(6, 6, 50, 0)

@@ -72,7 +72,7 @@ def _spectrum(axes: Axes, minimum: Minimum) -> None:
 def _descent(axes: Axes, families: dict[str, Minimum], name: str, teachers: int, start: int) -> None:
     students = next(iter(families.values())).students
     weights = initial_weights(students, teachers, [start], seed=0)
-    steps = logarithmic_steps(_STEPS, 24)
+    steps = logarithmic_steps(_STEPS, 14)
     curve = loss_curve(weights, np.eye(teachers), steps)
     theory_line(axes, steps, curve.loss[0], color=PALETTE["ink"])
     losses = [minimum.loss for minimum in families.values()]

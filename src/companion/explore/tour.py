@@ -49,7 +49,7 @@ def descent(start: int) -> Figure:
     from companion.training.relu_decay import logarithmic_steps, loss_curve
 
     ends, families = _ends()
-    steps = logarithmic_steps(_STEPS, 24)
+    steps = logarithmic_steps(_STEPS, 14)
     weights = initial_weights(_TEACHERS, _TEACHERS, [start], seed=0)
     loss = loss_curve(weights, np.eye(_TEACHERS), steps).loss[0]
     levels = {"solved": 0.0} | families
