@@ -8,6 +8,7 @@ import pytest
 
 from companion.run.causes import code_changes, libraries, library_changes, manifest_changes, parameter_changes
 from companion.run.sides import Side
+from companion.store.content import file_digest
 
 
 def figure(**others: object) -> dict[str, object]:
@@ -99,4 +100,23 @@ def test_a_folder_brings_its_lock(project, tmp_path_factory):
     side = Side("bundle", "a folder", bundle / "figures/laptop")
     assert libraries(side) == ({}, "unknown")
     (bundle / "requirements.lock").write_text("numpy==2.0\n")
+    assert libraries(side) == ({"numpy": "2.0"}, "requirements.lock beside them")
+
+
+def test_a_bundle_tells_of_the_runs_behind_it(project, tmp_path_factory):
+    bundle = tmp_path_factory.mktemp("bundle")
+    (bundle / "figures").mkdir()
+    table = bundle / "figures/tiny_f1_powers.csv"
+    table.write_text("number,power\n1,1\n")
+    record = {
+        "files": {"figure tiny_f1_powers.csv": file_digest(table)},
+        "figures": ["tiny_f1_powers"],
+        "finished": 1.0,
+        "environment": {"versions": {"numpy": "3.0"}},
+    }
+    (bundle / "provenance.json").write_text(json.dumps({"runs": {"tiny": record, "other": None}}))
+    (bundle / "requirements.lock").write_text("numpy==2.0\n")
+    side = Side("bundle", "a bundle", bundle / "figures")
+    assert libraries(side) == ({"numpy": "3.0"}, "records of their runs")
+    table.write_text("number,power\n1,2\n")
     assert libraries(side) == ({"numpy": "2.0"}, "requirements.lock beside them")

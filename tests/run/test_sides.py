@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from companion.run.differences import read_claims
 from companion.run.sides import Side, sides
 from companion.settings.problems import SettingsError
 
@@ -81,6 +82,17 @@ def test_other_folders_are_checkouts_or_hold_figures_themselves(drawn, tmp_path_
     assert found("figures/night", "laptop")[0].figures == drawn / "figures/night"
 
 
+def test_an_unpacked_bundle_has_its_verdicts_beside_its_figures(drawn, tmp_path_factory):
+    bundle = tmp_path_factory.mktemp("bundle")
+    (draw(bundle / "figures") / "claims.json").rename(bundle / "claims.json")
+    (bundle / "provenance.json").write_text("{}")
+    side = found("laptop", str(bundle))[1]
+    assert (side.figures, side.about) == (bundle / "figures", f"bundle {bundle}")
+    assert set(read_claims(bundle / "figures")) == {"tiny_c1_grows"}
+    (bundle / "deposit.tar.gz").touch()
+    assert "an archive is compared when it is unpacked" in refused(str(bundle / "deposit.tar.gz"))
+
+
 def test_commits_are_read_without_touching_the_working_tree(committed):
     with sides("first", "HEAD", "laptop") as (a, b):
         powers = [(side.figures / "tiny_f1_powers.csv").read_text().split(",")[-1] for side in (a, b)]
@@ -118,7 +130,7 @@ def test_unknown_names_are_told_with_what_is_allowed_and_the_nearest(committed):
     assert "given first:nigt; allowed: first:laptop, first:night" in refused("first:nigt")
     assert "given HEAD; allowed: HEAD:laptop" in refused("HEAD", profile="night")
     assert "no figures of profile nigh there" in refused(f"{committed}:nigh")
-    assert "names nothing" in refused("--help")
+    assert "names nothing" in refused("--help") and "names nothing" in refused("")
 
 
 def test_ambiguous_names_are_settled_by_their_kind(committed):

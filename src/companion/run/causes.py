@@ -1,12 +1,12 @@
 """Why two sides may differ: parameters, code, device, libraries."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from companion.run import commits
-from companion.run.sides import Side
+from companion.run.sides import PROVENANCE, Side, is_bundle
 from companion.session.provenance import library_versions
 from companion.session.root import project_root
 from companion.settings.problems import shown_value
@@ -93,9 +93,9 @@ def libraries(side: Side) -> tuple[Versions, str]:
     if commit is not None:
         lock = commits.file_at(commit, "requirements.lock")
         return _pinned((lock or b"").decode()), f"requirements.lock at {commit[:10]}, which last changed them"
-    lock = folder.parent.parent / "requirements.lock"
-    if lock.is_file():
-        return _pinned(lock.read_text(encoding="utf-8")), "requirements.lock beside them"
+    for lock in (folder.parent / "requirements.lock", folder.parent.parent / "requirements.lock"):
+        if lock.is_file():
+            return _pinned(lock.read_text(encoding="utf-8")), "requirements.lock beside them"
     return {}, "unknown"
 
 
@@ -111,27 +111,30 @@ def said_of_libraries(a: tuple[Versions, str], b: tuple[Versions, str]) -> tuple
 
 def _recorded(folder: Path) -> Versions:
     """Versions in the records of the runs that made the tables in ``folder``, as they are; later runs win."""
-    runs = folder.parent.parent / "build" / "runs" / folder.name
     found = []
-    for path in runs.glob("*.record.json"):
+    for record in _records(folder):
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            tables = {
-                folder / f"{name}.csv": record["files"].get(f"figure {name}.csv")
-                for name in record["figures"]
-            }
-            made_these = any(
-                digest and path.is_file() and file_digest(path) == digest for path, digest in tables.items()
-            )
-            if made_these:
+            digests = {name: record["files"].get(f"figure {name}.csv") for name in record["figures"]}
+            tables = {folder / f"{name}.csv": digest for name, digest in digests.items() if digest}
+            if any(path.is_file() and file_digest(path) == digest for path, digest in tables.items()):
                 found.append((record["finished"], record["environment"]["versions"]))
+        except (OSError, KeyError, TypeError, AttributeError):
+            continue
+    ordered = sorted(found, key=lambda each: each[0])
+    return {name: version for _, versions in ordered for name, version in versions.items()}
+
+
+def _records(folder: Path) -> Iterator[Any]:
+    """What was noted of the runs that may have made the figures in ``folder``."""
+    bundled = folder.parent / PROVENANCE
+    paths = [bundled] if is_bundle(folder.parent) else []
+    runs = folder.parent.parent / "build" / "runs" / folder.name
+    for path in paths or runs.glob("*.record.json"):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            yield from content["runs"].values() if paths else [content]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-    return {
-        name: version
-        for _, versions in sorted(found, key=lambda each: each[0])
-        for name, version in versions.items()
-    }
 
 
 def _pinned(lock: str) -> Versions:

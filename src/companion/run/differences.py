@@ -10,7 +10,7 @@ from companion.claims.changes import ClaimDifference, compare_claims
 from companion.figures.comparison import ROUNDING, TableDifference, compare_tables
 from companion.figures.reading import read_tables
 from companion.run.causes import code_changes, parameter_changes
-from companion.run.sides import Side
+from companion.run.sides import Side, is_bundle
 from companion.settings.problems import Problem, SettingsError, shown_path
 
 Entries = Mapping[str, Mapping[str, Any]]
@@ -78,7 +78,7 @@ class Differences:
 
 def read_claims(folder: Path) -> dict[str, dict[str, Any]]:
     """The verdicts in a folder of figures; none where there is no such file. Raises SettingsError for a damaged one."""
-    path = folder / "claims.json"
+    path = (folder.parent if is_bundle(folder.parent) else folder) / "claims.json"
     if not path.is_file():
         return {}
     try:

@@ -16,6 +16,9 @@ KINDS = ("profile", "commit", "folder", "store", "device")
 #: Where the tracked figures of each kind of device lie.
 DEVICE_PROFILES = {"cpu": "laptop", "cuda": "gpu"}
 
+#: What the runs behind a bundle were made from.
+PROVENANCE = "provenance.json"
+
 _OPTION = "--compare"
 _LONGEST_HEADING = 16
 
@@ -84,7 +87,7 @@ def _side(name: str, profile: str, scratch: Path) -> Side:
             ("folder", lambda text: _of_folder(text, profile)),
             ("commit", lambda text: _of_commit(text, profile)),
         )
-        if kind in asked and (side := read(text)) is not None
+        if text and kind in asked and (side := read(text)) is not None
     }
     if {"profile", "folder"} <= readings.keys() and readings["profile"].figures == readings["folder"].figures:
         del readings["folder"]
@@ -103,7 +106,8 @@ def _side(name: str, profile: str, scratch: Path) -> Side:
 
 def _of_profile(name: str) -> Side | None:
     folder = project_root() / "figures" / name
-    return Side(name, f"profile {name}", folder) if name and holds_figures(folder) else None
+    named = name == Path(name).name and name not in (".", "..")
+    return Side(name, f"profile {name}", folder) if named and holds_figures(folder) else None
 
 
 def _of_device(name: str) -> Side | None:
@@ -126,13 +130,15 @@ def _of_store(name: str) -> Side | None:
 
 
 def _of_folder(name: str, profile: str) -> Side | None:
-    """Figures in a folder, or at ``profile`` in another checkout or unpacked bundle; ``FOLDER:PROFILE`` names it."""
+    """Figures in a folder, in an unpacked bundle, or at ``profile`` in another checkout (``FOLDER:PROFILE``)."""
     folder, asked = Path(name).expanduser(), profile
     if not folder.is_dir():
         before, _, asked = name.rpartition(":")
         folder = Path(before).expanduser()
         if not before or not folder.is_dir():
             return None
+    if is_bundle(folder):
+        return Side(name, f"bundle {_shown(folder)}", (folder / "figures").resolve())
     if asked == profile and holds_figures(folder):
         return Side(name, f"folder {_shown(folder)}", folder.resolve())
     inside = folder / "figures"
@@ -172,6 +178,11 @@ def _no_profile(message: str, given: str, place: object, asked: str, profiles: l
     return _problem(message, given, allowed, did_you_mean(asked, profiles))
 
 
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder is an archive of ``--bundle``, unpacked: verdicts and provenance stand beside its figures."""
+    return (folder / PROVENANCE).is_file() and (folder / "figures").is_dir()
+
+
 def holds_figures(folder: Path) -> bool:
     """Whether a folder holds figures' numbers or verdicts."""
     return (folder / "claims.json").is_file() or any(
@@ -191,6 +202,8 @@ def _unknown(name: str, text: str, asked: set[str]) -> Problem:
     }
     near = [*profiles, *DEVICE_PROFILES, "store", "HEAD", *commits.branches_and_tags()]
     wrong = "names nothing" if len(asked) > 1 else f"names no {next(iter(asked))}"
+    if Path(text).is_file():
+        wrong = "a file: an archive is compared when it is unpacked, by its folder"
     return _problem(
         wrong, name, "; ".join(allowed[kind] for kind in allowed if kind in asked), did_you_mean(text, near)
     )
