@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from companion.run.status import Known, known_runs
-from real_runs import Project
+from real_runs import Project, without_times
 
 pytestmark = pytest.mark.slurm
 
@@ -36,7 +36,7 @@ def test_a_detached_run_is_warned_requeued_and_ends_with_the_same_bytes(slurm, p
     found = re.search(r"submitted to sandbox as job (\d+) \(1 core, 1 GiB, 0:10 h\): learning\n", said)
     assert found, said
     job = found[1]
-    assert "learning: run\n    never run at this profile" in said
+    assert "learning: run\n    never run at this profile" in without_times(said)
     assert f"stop:   scancel {job}" in said and "state:  python run_all.py status" in said
     script = re.search(rf"script: (.*\.sh); its start: squeue -j {job} --start\n", said)
     assert script and "#SBATCH --partition=main" in (project.root / script[1]).read_text()
