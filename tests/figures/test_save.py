@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 from companion.figures import save as saving
+from companion.figures.described import described
 from companion.figures.marks import guide, letter_panels, points_over_seeds, theory_line
 from companion.figures.save import save
 from companion.figures.style import figure, styled
@@ -179,6 +180,34 @@ def test_a_heavy_picture_is_drawn_coarser(folder, monkeypatch):
     assert coarsest[25] == 3  # colours of a palette
     monkeypatch.setattr(saving, "LARGEST_PNG", len(coarsest) + 1)
     assert save("p1_f1_loss", page, stored(), **WORDS).path(".png").read_bytes() == coarsest
+
+
+@described(title="Loss", caption="What it shows.")
+def described_drawing(data):
+    """A curve, and words that need a wider page than any column."""
+    page, axes = figure("text", height=2.0)
+    theory_line(axes, data.step, data.loss.mean("seed"))
+    axes.text(0.0, 0.5, "words" * 16, transform=axes.transAxes).set_in_layout(False)
+    return page
+
+
+def test_another_width_redraws_and_says_how_it_reads_there(folder, monkeypatch):
+    monkeypatch.setenv("COMPANION_FIGURE_WIDTH", "3.25")
+    saved = save("p1_f1_loss", described_drawing, stored())
+    on_page = json.loads(saved.path(".json").read_text())["page"]
+    assert on_page["width"] == 3.25 and on_page["flaws"] == [f"{'words' * 16!r} leaves the page"]
+    assert 3.25 < on_page["readable_from"] < 6.75
+    assert b"/MediaBox [ 0 0 234 " in saved.path(".pdf").read_bytes()
+
+
+def test_the_own_width_says_nothing_and_changes_no_byte(folder, monkeypatch):
+    save("p1_f1_loss", described_drawing, stored())
+    before = contents(folder)
+    assert "page" not in json.loads(before[".json"])
+    monkeypatch.setenv("COMPANION_FIGURE_WIDTH", "6.75")
+    save("p1_f1_loss", described_drawing, stored())
+    after = contents(folder)
+    assert {suffix for suffix in SUFFIXES if before[suffix] != after[suffix]} == {".json"}
 
 
 def test_a_cell_shows_the_picture(folder):

@@ -152,3 +152,20 @@ def test_all_tracked_verdicts_become_latex(profile):
         assert text.count("{") == text.count("}"), name
         assert not set(unescaped(text)) & set("%&#_{}~^\\<>"), (name, text)
         assert text.isascii(), (name, text)
+
+
+def test_the_example_in_readme_uses_macros_that_its_figure_gets():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```latex\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    (figure,) = set(re.findall(r"paper/(\w+)", example))
+    about = json.loads((ROOT / f"figures/laptop/{figure}.json").read_text(encoding="utf-8"))
+    entries, _ = parse_claims(json.loads((ROOT / "figures/laptop/claims.json").read_text(encoding="utf-8")))
+    found = definitions(macros([entries[name] for name in about["claims"]], [], "laptop"))
+    plain = {"documentclass", "usepackage", "input", "begin", "end", "includegraphics", "caption"}
+    used = set(re.findall(r"\\([A-Za-z]+)", example)) - plain
+    assert len(used) == 5 and used <= set(found)
+    assert MISSING not in {found[name] for name in used}
+    text = re.sub(r"(?<!\\)%.*", "", example)
+    assert text.count("{") == text.count("}")
+    assert re.findall(r"\\begin\{(\w+)\}", text) == re.findall(r"\\end\{(\w+)\}", text)[::-1]
+    assert not set(re.sub(r"\\[%,]|\\?[A-Za-z/_.]+\{", "", text)) & set("%&#^~<>")

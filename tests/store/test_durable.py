@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from companion.store import upkeep
 from companion.store.artefacts import MANIFEST, RESULT, Address, all_results, read_manifest, store_roots
-from companion.store.durable import workspace
+from companion.store.durable import NotStored, workspace
 from companion.store.locks import StoreNotWritable, key_lock
 
 STUDY = '''
@@ -223,6 +223,15 @@ def test_forced_run_recomputes_each_result_once(study, monkeypatch):
     study.line(1.0)
     study.line(1.0)
     assert study.CALLS == [1.0, 1.0]
+
+
+def test_where_nothing_may_be_computed_only_stored_results_are_given(study, monkeypatch):
+    first = study.line(1.0)
+    monkeypatch.setenv("COMPANION_STORED_ONLY", "1")
+    xr.testing.assert_identical(study.line(1.0), first)
+    with pytest.raises(NotStored, match=r"mystudy\.line: result [0-9a-f]{12} is not in the store"):
+        study.line(2.0)
+    assert study.CALLS == [1.0]
 
 
 def test_same_call_same_bytes_in_another_process(study, project):
