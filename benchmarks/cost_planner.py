@@ -97,7 +97,7 @@ def main() -> None:
             measured = sum(known[member].seconds for member in members if member in known)
             if measured < chosen.least:
                 continue
-            compiling += sum(known[member].compiling for member in members if member in known)
+            compiling += sum(known[member].compiling or 0.0 for member in members if member in known)
             tracked = chosen.told_by == "tracked"
             table = tracked_rates() if tracked else rates(known.values(), without=unseen)
             expected, small = predicted(members, known, table)

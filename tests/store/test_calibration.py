@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,29 @@ def test_the_latest_code_counts_once_it_has_worked_enough():
     smoke, laptop = sample(1, 0.5, made=2.0), sample(100, 1.0, made=2.0)
     assert rates([*earlier, smoke])[KEY].seconds > 0.09
     assert rates([*earlier, laptop])[KEY].seconds == pytest.approx(0.01)
+
+
+def test_what_may_have_compiled_counts_only_where_nothing_else_tells():
+    unknown = sample(100, 60.0, made=1.0)
+    assert rates([unknown])[KEY].seconds == pytest.approx(0.6)
+    told = replace(sample(100, 1.0, made=1.5), compiling=50.0)
+    found = rates([unknown, told])[KEY]
+    assert (found.seconds, found.compiling) == pytest.approx((0.01, 50.0))
+
+
+def test_memory_is_that_of_the_largest_and_a_bound_unless_it_rose():
+    def taking(work: float, memory: float, *, rose: bool) -> Sample:
+        return replace(sample(work, work / 100), memory_kib=memory, memory_rose=rose)
+
+    small, large, as_large = (
+        taking(1, 5e5, rose=True),
+        taking(90, 4e5, rose=False),
+        taking(100, 3e5, rose=False),
+    )
+    found = rates([small, large, as_large])[KEY]
+    assert (found.memory_kib, found.memory_exact) == (3e5, False)
+    found = rates([small, large, as_large, taking(80, 2.5e5, rose=True)])[KEY]
+    assert (found.memory_kib, found.memory_exact) == (2.5e5, True)
 
 
 def test_a_result_can_be_left_out():

@@ -18,6 +18,7 @@ from companion.run.detached import finished_before, starts_before
 from companion.run.execute import Manner, execute
 from companion.run.expected import expected, quick_first
 from companion.run.follow import audience
+from companion.run.growing import GrowingGallery
 from companion.run.history import DETACHED_VARIABLE
 from companion.run.outcome import Outcome, of_hit
 from companion.run.plan import Step, make_plan
@@ -119,7 +120,7 @@ def _execute(
     outcomes = {step.request.name: of_hit(step) for step in steps if step.hit}
     if to_do:
         folder = check.fresh_folder(profile) if ways.check else None
-        with audience(out) as listener:
+        with audience(out) as shown, GrowingGallery(shown) as listener:
             executed = execute(to_do, Manner(profile, ways.jobs, ways.force, folder, limit), listener)
         outcomes |= {outcome.name: outcome for outcome in executed}
     return [outcomes[step.request.name] for step in steps]

@@ -35,6 +35,7 @@ def estimate(wishes: Wishes, out: Console, *, anew: bool = False) -> int:
     choice = choose(wishes)
     for name in choice.left_out:
         report.line(out, f"{name}: left out, it has no profile {wishes.profile!r}")
+    report.line(out, "rehearsing the notebooks; nothing is computed …")
     try:
         foreseen = foresee(choice.requests, anew=anew)
     except RehearsalFailed as error:

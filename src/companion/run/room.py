@@ -29,6 +29,7 @@ def check_disk(out: Console, requests: Sequence[Request], *, anew: bool = False)
     from companion.run.foresee import RehearsalFailed, foresee
     from companion.run.workforce import cluster_of, workers
 
+    report.line(out, "working out what it will cost …")
     try:
         foreseen = foresee(requests, anew=anew)
     except RehearsalFailed as error:

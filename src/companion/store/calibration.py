@@ -46,8 +46,8 @@ class Sample:
     made: float = 0.0
     memory_rose: bool = False
     """Whether its process first reached ``memory_kib`` for it; else it needed no more than that."""
-    compiling: float = 0.0
-    """CPU seconds of compilation, which are not in ``seconds``: code is compiled once."""
+    compiling: float | None = None
+    """CPU seconds of compilation, which are not in ``seconds``, as code is compiled once; None where they may be."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _sample(folder: Path, root: Path) -> Sample | None:
         manifest["key"],
         device,
         units[0],
-        max((wall if device == "cuda" else cpu) - compiling, 0.0),
+        max((wall if device == "cuda" else cpu) - (compiling or 0.0), 0.0),
         units[1],
         size,
         cost["peak_memory_kib"],
@@ -159,16 +159,16 @@ def rates(found: Iterable[Sample], *, without: Collection[str] = ()) -> dict[tup
         if sample.key not in without:
             grouped.setdefault((sample.function, sample.device), []).append(sample)
     return {
-        key: replace(_rate(_latest(members)), compiling=max(sample.compiling for sample in members))
+        key: replace(_rate(_latest(members)), compiling=max(sample.compiling or 0.0 for sample in members))
         for key, members in grouped.items()
     }
 
 
 def _latest(members: list[Sample]) -> list[Sample]:
-    """Samples of the latest versions of the code that hold enough of all work."""
-    versions: dict[str, list[Sample]] = {}
+    """Samples of the latest versions of the code that hold enough of all work, those that tell compilation first."""
+    versions: dict[tuple[bool, str], list[Sample]] = {}
     for sample in sorted(members, key=lambda sample: -sample.made):
-        versions.setdefault(sample.code, []).append(sample)
+        versions.setdefault((sample.compiling is not None, sample.code), []).append(sample)
     total, kept = sum(sample.work for sample in members), []
     for version in versions.values():
         kept += version

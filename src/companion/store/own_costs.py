@@ -53,6 +53,6 @@ def own_seconds(manifest: Mapping[str, Any], read: Reader) -> tuple[float, float
     return cpu, wall
 
 
-def compiling_seconds(manifest: Mapping[str, Any]) -> float:
-    """CPU seconds in which the result's process compiled for it; 0 where older manifests do not tell."""
-    return float(manifest["cost"].get("compile_seconds", 0.0))
+def compiling_seconds(manifest: Mapping[str, Any]) -> float | None:
+    """CPU seconds in which the result's process compiled for it; None where an older manifest does not tell."""
+    return manifest["cost"].get("compile_seconds")
