@@ -108,13 +108,14 @@ tour.angles()
 #
 # $$a+b\equiv c\pmod p .$$
 #
-# The next cell trains a dozen networks, within some seconds when it is run for the first time, and afterwards takes
+# The next cells train a dozen networks, within some seconds when they are run for the first time, and afterwards take
 # them from the store.
 
 # %%
 from companion.studies.curriculum_runs import curriculum_runs
 from companion.training.curriculum_spec import CurriculumSpec, TaskSpec
 
+# %%
 spec = CurriculumSpec(tasks=TaskSpec(prime=prime), steps=steps, learning_rate=0.01)
 runs = curriculum_runs(
     [{"fractions": (share,), "replicate": each} for share in shares for each in range(replicates)], spec, seed

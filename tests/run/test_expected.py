@@ -65,6 +65,12 @@ def test_history_of_this_machine_comes_first(calibrated):
     assert seconds() == 104.0
 
 
+def test_a_short_run_is_told_as_short_as_it_was(calibrated):
+    note(seconds=5.0, computed=6, read=1)
+    (found,) = expected(steps("tiny")).values()
+    assert found == Expected(5.0, drawing=5.0)
+
+
 def test_what_is_stored_is_only_drawn(ran):
     _calibrate(ran)
     (ran / "build/runs/laptop/tiny.record.json").unlink()
@@ -79,6 +85,7 @@ def test_what_is_stored_is_only_drawn(ran):
 
 def test_changed_code_of_science_is_computed_again(ran):
     _calibrate(ran)
+    history_path().unlink()
     (step,) = steps("tiny")
     assert step.hit and expected([step])["tiny"] == Expected(0.0)
     edited = replace(step, reasons=("edited",))
@@ -90,6 +97,7 @@ def test_changed_code_of_science_is_computed_again(ran):
 
 def test_forced_runs_compute_everything(ran):
     _calibrate(ran)
+    history_path().unlink()
     (step,) = make_plan(choose(Wishes(["tiny"])).requests, because="--force")
     assert expected([step])["tiny"].seconds < 20
     assert expected([step], anew=True)["tiny"].seconds > 25

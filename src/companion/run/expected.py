@@ -87,8 +87,6 @@ def _expected(
     if step.hit:
         return Expected(0.0)
     before = [entry for entry in history if _is_like(entry, request)]
-    drawn = [entry["seconds"] for entry in before if not entry["computed"]]
-    drawing = drawn[-1] if drawn else DRAWING_SECONDS
     cores = workers(cluster_of([request])).cores
     studies = table.get(request.profile, {}).get(request.name, {})
     costs = {name: max(seconds / cores, longest) for name, (seconds, longest) in studies.items()}
@@ -97,7 +95,9 @@ def _expected(
         for entry in before
         if not entry["only"] and entry["computed"] > _FROM_NOTHING * entry["read"]
     ]
-    computing = max(whole[-1] - drawing, 0.0) if whole else sum(costs.values())
+    drawn = [entry["seconds"] for entry in before if not entry["computed"]]
+    drawing = min([drawn[-1] if drawn else DRAWING_SECONDS, *whole[-1:]])
+    computing = whole[-1] - drawing if whole else sum(costs.values())
     share = (
         _share_to_compute(request, costs) if not (anew or request.overridden or _code_changed(step)) else 1.0
     )
