@@ -1,14 +1,11 @@
 """The explorer of curricula lists what the store holds, draws it, and keeps quiet where there is nothing to draw."""
 
-import time
-
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from companion.explore import curricula, panel
 from companion.explore.curricula import CHOICES, curves, explorer, listed, view
-from companion.explore.pictures import picture
 from companion.explore.stored_curricula import more_seeds
 from companion.studies.curriculum_runs import trained
 from companion.training.curriculum_spec import CurriculumSpec, ScheduleSpec, TaskSpec
@@ -93,13 +90,6 @@ def test_a_view_draws_every_seed_and_what_was_shown(store, filled):
     assert first.contains_point((15.0, 0.5)) and not first.contains_point((3.0, 0.5))
     open_marks = [line for line in clocks.lines if line.get_markerfacecolor() == "white"]
     assert sum(len(line.get_xdata()) for line in open_marks) == 8  # nothing is learned in 20 steps
-
-
-def test_a_view_takes_little_work(store):
-    picture(view(chosen(schedule="mixed 0.5 : 0.5")))
-    start = time.process_time()  # of this process, so that a busy machine does not count
-    picture(view(chosen(schedule="mixed 0.9 : 0.1")))
-    assert time.process_time() - start < 1.0  # 0.3 s on two idle cores
 
 
 def test_a_damaged_result_is_not_offered(store, tmp_path, monkeypatch):

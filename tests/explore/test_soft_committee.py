@@ -1,14 +1,12 @@
 """The explorer of two tasks draws what the theory says, and keeps quiet in batch runs."""
 
 import io
-import time
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from companion.explore import soft_committee
-from companion.explore.pictures import picture
 from companion.explore.soft_committee import SIMILARITIES, STRENGTHS, TIME, Knobs, explorer, numbers, view
 from companion.theory.soft_committee import shared_forgetting_limit
 
@@ -88,13 +86,6 @@ def test_the_ends_of_the_controls_draw(knobs):
 def test_impossible_knobs_are_refused(knobs, message):
     with pytest.raises(ValueError, match=message):
         view(knobs)
-
-
-def test_a_view_takes_little_work():
-    picture(view(Knobs()))
-    start = time.process_time()  # of this process, so that a busy machine does not count
-    picture(view(MIXED))
-    assert time.process_time() - start < 1.0  # 0.3 s on two idle cores
 
 
 def test_in_a_batch_run_it_says_where_it_is(monkeypatch):

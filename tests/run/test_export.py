@@ -97,4 +97,4 @@ def test_what_is_wrong_is_said_at_once_and_by_its_option(ran, command, tmp_path)
 @pytest.mark.usefixtures("nothing_runs")
 def test_a_width_without_a_figure_to_export_is_refused(ran, command):
     said = command("tiny", "--width", "3.25in")
-    assert said.code == 2 and "--width: nothing to export" in said.err
+    assert said.code == 2 and "--width: goes with --export FIGURE DIR" in said.err

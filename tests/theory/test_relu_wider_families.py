@@ -1,7 +1,5 @@
 """Families at K = M + 1: independently computed numbers, onset, branches told apart, a random census."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -223,16 +221,6 @@ def test_a_branch_that_has_ended_is_an_error(flipped, students):
 def test_families_outside_their_domain_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         landscape.family(*arguments)
-
-
-def test_a_family_with_its_spectrum_is_fast():
-    def seconds() -> float:
-        start = time.perf_counter()
-        ansatz, values = wider.branch("X", 4.0, 21.0)
-        ansatz.weights(values), ansatz.hessian_components(values), ansatz.transverse_eigenvalues(values)
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(6)) < 0.1  # about 0.007 s on one core
 
 
 # At M = 12 two starts in a thousand end in a spurious minimum: number 286 is one.

@@ -104,18 +104,34 @@ def run(
     An experiment of one's own: run_all.py new-study --help.
     """
     from companion.run.choose import Wishes
+    from companion.run.modes import refuse_contradictions
     from companion.settings.problems import SettingsError
 
     wishes = Wishes(notebooks or (), profile, overrides or (), only or (), device, cluster, time_limit)
+    given: dict[str, object] = {
+        "--bundle": bundle_to,
+        "--book": book,
+        "--calibrate": calibrate_only,
+        "--check": check,
+        "--compare": compare,
+        "--detach": detach,
+        "--estimate": estimate_only,
+        "--export": export_to,
+        "--json": as_json,
+        "--list": list_only,
+        "--set": overrides,
+        "--width": width,
+        "--with-results": with_results,
+    }
     try:
-        if compare is not None or as_json:
-            from companion.run.compare import compare_named, sensible
+        refuse_contradictions([option for option, value in given.items() if value])
+        if compare is not None:
+            from companion.run.compare import compare_named
             from companion.run.conduct import console
 
-            names = sensible(compare, check=check)
             within = wishes.notebooks, wishes.only
             raise typer.Exit(
-                compare_named(names, profile, console(), *within, strict=strict, as_json=as_json)
+                compare_named(compare, profile, console(), *within, strict=strict, as_json=as_json)
             )
         if bundle_to is not None:
             from companion.run.bundle import bundle
@@ -140,7 +156,7 @@ def run(
 
             out = console()
             raise typer.Exit(calibrate(out) if calibrate_only else estimate(wishes, out, anew=force))
-        if export_to is not None or width is not None:
+        if export_to is not None:
             from companion.run.conduct import console
             from companion.run.export import export
 

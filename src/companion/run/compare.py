@@ -86,13 +86,3 @@ def _check_wanted(notebooks: Sequence[str], only: Sequence[str], a: Side, b: Sid
     ]
     if problems:
         raise SettingsError(problems)
-
-
-def sensible(names: tuple[str, str] | None, *, check: bool) -> tuple[str, str]:
-    """``names``, if the options given with them go together. Raises SettingsError otherwise."""
-    if names is None:
-        raise SettingsError([Problem("--json", None, None, "goes with --compare A B, which is not given")])
-    if check:
-        said = "--check makes figures and compares them with the tracked ones, --compare A B what is there already"
-        raise SettingsError([Problem("--compare", None, None, f"one of --check and --compare: {said}")])
-    return names

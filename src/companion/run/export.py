@@ -46,17 +46,12 @@ class _Page:
     about: Mapping[str, Any]
 
 
-def export(
-    asked: tuple[str, Path] | None, wishes: Wishes, width: str | None, out: Console, *, jobs: int = 1
-) -> int:
+def export(asked: tuple[str, Path], wishes: Wishes, width: str | None, out: Console, *, jobs: int = 1) -> int:
     """Write PDF, CSV and macros of the figure ``asked`` for, or of all, to the folder beside it; the exit code.
 
     Figures are as wide as ``width`` says, or as they were made. Nothing is computed: where a result is not in the
     store, it is said which and what it would cost, and nothing is written. Raises SettingsError for bad input.
     """
-    if asked is None:
-        allowed = "--export FIGURE DIR beside it"
-        raise SettingsError([Problem("--width", None, None, "nothing to export", repr(width), allowed)])
     figure, folder = asked
     choice = _choose(figure, folder, wishes, width)
     build_folder().mkdir(parents=True, exist_ok=True)

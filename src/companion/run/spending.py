@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.store.artefacts import MANIFEST, DamagedResult, all_results, read_manifest, store_roots
-from companion.store.own_costs import own_seconds, reader
+from companion.store.own_costs import billed_seconds, reader
 
 # A manifest is as old as its file or older; the margin is for clocks that differ between machines.
 _MARGIN_SECONDS = 86400.0
@@ -24,19 +24,13 @@ class Spending:
 def spent_since(moment: float, stores: Iterable[Path] = ()) -> Spending:
     """What the results cost that were made at ``moment`` (seconds since 1970) or later, in one's own store and others.
 
-    Work inside other work counts once: a result's share is its own, without the results that it used. Counted as
-    clusters bill it: what was computed on a GPU costs the hours of that GPU, and the cores beside it come with it.
+    Work inside other work counts once: a result's share is its own, without the results that it used.
     """
     roots = sorted({path.resolve() for path in (store_roots()[0], *stores)})
     made = {manifest["key"]: (manifest, root) for root in roots for manifest in _manifests(root, moment)}
-    core = gpu = 0.0
-    for manifest, root in made.values():
-        cpu, wall = own_seconds(manifest, reader(root))
-        if manifest.get("device") == "cuda":
-            gpu += wall
-        else:
-            core += cpu
-    return Spending(len(made), core / 3600, gpu / 3600)
+    billed = [billed_seconds(manifest, reader(root)) for manifest, root in made.values()]
+    core, gpu = (sum(seconds) / 3600 for seconds in zip((0.0, 0.0), *billed, strict=True))
+    return Spending(len(made), core, gpu)
 
 
 def _manifests(root: Path, moment: float) -> Iterator[dict[str, Any]]:
@@ -47,9 +41,5 @@ def _manifests(root: Path, moment: float) -> Iterator[dict[str, Any]]:
             manifest = read_manifest(folder)
             if manifest["made"]["time"] >= moment and {"key", "used", "cost"} <= manifest.keys():
                 yield manifest
-        except (
-            DamagedResult,
-            OSError,
-            KeyError,
-        ):  # removed or repaired meanwhile, or for `store verify` to tell
+        except (DamagedResult, OSError, KeyError):  # removed or repaired meanwhile, or `store verify` tells
             continue

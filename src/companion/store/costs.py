@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.store.artefacts import MANIFEST, RESULT, Address, DamagedResult, is_whole, read_manifest
-from companion.store.own_costs import own_seconds
+from companion.store.own_costs import billed_seconds
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,12 @@ class Ledger:
     def _of(self, manifest: Mapping[str, Any]) -> ResultCost:
         folder = self._folder(manifest["key"])
         cost, ended = manifest["cost"], manifest["made"]["time"]
-        core, wall = own_seconds(manifest, lambda address: self._manifest(address.key, address.function))
-        on_gpu = manifest.get("device") == "cuda"
+        core, gpu = billed_seconds(manifest, lambda address: self._manifest(address.key, address.function))
         return ResultCost(
             key=manifest["key"],
             function=manifest["function"],
-            core_seconds=0.0 if on_gpu else core,
-            gpu_seconds=wall if on_gpu else 0.0,
+            core_seconds=core,
+            gpu_seconds=gpu,
             memory_kib=cost["peak_memory_kib"],
             bytes=sum((folder / name).stat().st_size for name in (RESULT, MANIFEST)),
             began=ended - cost["wall_seconds"],

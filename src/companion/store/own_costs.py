@@ -53,6 +53,12 @@ def own_seconds(manifest: Mapping[str, Any], read: Reader) -> tuple[float, float
     return cpu, wall
 
 
+def billed_seconds(manifest: Mapping[str, Any], read: Reader) -> tuple[float, float]:
+    """Seconds of cores and of GPUs that a result cost itself, as clusters bill: the cores beside a GPU come with it."""
+    cpu, wall = own_seconds(manifest, read)
+    return (0.0, wall) if manifest.get("device") == "cuda" else (cpu, 0.0)
+
+
 def compiling_seconds(manifest: Mapping[str, Any]) -> float | None:
     """CPU seconds in which the result's process compiled for it; None where an older manifest does not tell."""
     return manifest["cost"].get("compile_seconds")
