@@ -10,7 +10,7 @@ pytestmark = pytest.mark.newcomer
 
 NAME, OWN = "noisy_teacher", "noisy_teacher_own"
 FIGURE, CLAIM = "noisyteacher_f1_learning_curves", "noisyteacher_c1_follows_theory"
-MODULES = [f"src/companion/{room}/{NAME}.py" for room in ("studies", "figures", "claims")]
+MODULES = [f"src/companion/{room}/{NAME}.py" for room in ("studies", "figures", "claims", "explore")]
 TESTED = " ".join(
     [
         "tests/test_house.py",

@@ -20,11 +20,11 @@ PARAMS_FILES = [f"params/my_noise/{profile}.yaml" for profile in ("smoke", "lapt
 OWN_FILES = {
     "notebooks/my_noise.py",
     *PARAMS_FILES,
-    *(f"own/my_noise/{module}.py" for module in ("study", "figures", "claims", "test_my_noise")),
+    *(f"own/my_noise/{module}.py" for module in ("study", "figures", "claims", "explorer", "test_my_noise")),
 }
 PACKAGE_FILES = {
     *(name for name in OWN_FILES if not name.startswith("own/")),
-    *(f"src/companion/{room}/my_noise.py" for room in ("studies", "figures", "claims")),
+    *(f"src/companion/{room}/my_noise.py" for room in ("studies", "figures", "claims", "explore")),
     "tests/studies/test_my_noise.py",
 }
 

@@ -39,7 +39,7 @@ def new_study(
         bool, typer.Option("--own", help="Keep its modules in own/NAME beside run_all.py, not in src/.")
     ] = False,
 ) -> None:
-    """Write a small experiment that works: notebook, parameters, study, figure, claim and test.
+    """Write a small experiment that works: notebook, parameters, study, figure, claim, explorer and test.
 
     It is to be changed: lines marked CHANGE say what and where. Nothing that exists is overwritten.
     Exit codes: 0 done, 2 the name cannot be used.
@@ -74,6 +74,7 @@ def places(name: str, *, own: bool = False) -> dict[str, Path]:
         "study.py": beside / "study.py" if own else package / "studies" / f"{name}.py",
         "figures.py": beside / "figures.py" if own else package / "figures" / f"{name}.py",
         "claims.py": beside / "claims.py" if own else package / "claims" / f"{name}.py",
+        "explorer.py": beside / "explorer.py" if own else package / "explore" / f"{name}.py",
         "test.py": (beside if own else root / "tests" / "studies") / f"test_{name}.py",
     }
     params = {f"{profile}.yaml": root / "params" / name / f"{profile}.yaml" for profile in _PROFILES}
