@@ -84,7 +84,7 @@ def test_ctrl_c_twice_ends_a_cell_that_does_not_listen_at_once(finished, undistu
 def test_a_hung_notebook_is_ended_with_its_stack_and_the_others_go_on(finished, undisturbed):
     finished.add_notebook("hung", _DEAF)
     finished.add_notebook("zebra", "# %%\n'the last one'")
-    limit = f"{1.5 * undisturbed.seconds:.1f}s"  # from what a run takes here
+    limit = f"{2 * undisturbed.seconds:.1f}s"  # from what a run takes here
     ended = finished.run("--time-limit", limit)
     assert ended.code == 1
     assert "hung FAILED, cell [6], notebooks/hung.py:" in ended.said
@@ -115,7 +115,7 @@ def test_workers_that_hang_are_replaced_for_the_next_notebook(finished, undistur
     """
     finished.add_notebook("hung", cells.format(module="tiny_hanging", function="never"))
     finished.add_notebook("zebra", cells.format(module="tiny_study", function="walks"))
-    limit = f"{1.5 * undisturbed.seconds:.1f}s"
+    limit = f"{2 * undisturbed.seconds:.1f}s"
     ended = finished.run("--time-limit", limit, "--cluster", "local")
     assert ended.code == 1
     assert "hung FAILED" in ended.said and "TimeLimit" in ended.said, ended.said

@@ -211,25 +211,46 @@ def test_a_run_that_surely_does_not_fit_is_refused_before_work(tiny, command, mo
 @pytest.mark.parametrize(
     ("ending", "told"),
     [
-        (subprocess.TimeoutExpired("python", 900), "did not end within 15 minutes"),
-        (
-            subprocess.CompletedProcess([], 1, "", "Traceback\nMemoryError: too much"),
-            "1: MemoryError: too much",
-        ),
-        (subprocess.CompletedProcess([], -9, "", ""), "-9: nothing said"),
+        ("raise MemoryError('too much')", "1: MemoryError: too much"),
+        ("import os; os.kill(os.getpid(), 9)", "-9: nothing said"),
     ],
 )
 def test_a_rehearsal_that_fails_is_told_in_a_line(tiny, command, monkeypatch, option, ending, told):
-    def end(*_: object, **__: object) -> object:
-        if isinstance(ending, Exception):
-            raise ending
-        return ending
-
-    monkeypatch.setattr(foresee.subprocess, "run", end)
+    _rehearsed_by(monkeypatch, ending)
     said = command(option)
     assert said.code == 1
     assert told in said.out and "Traceback" not in said.out + said.err
     assert not (tiny / "params" / "calibration.json").exists()
+
+
+def test_a_rehearsal_that_takes_too_long_is_ended(tiny, command, monkeypatch):
+    _rehearsed_by(monkeypatch, _FOR_EVER)
+    monkeypatch.setattr(foresee, "_SECONDS_ALLOWED", 0)
+    said = command("--estimate")
+    assert said.code == 1 and "did not end within 0 minutes" in said.out
+
+
+def test_a_run_that_is_asked_to_end_while_it_plans_ends_its_rehearsal(tiny, monkeypatch):
+    children = _rehearsed_by(monkeypatch, _FOR_EVER)
+    monkeypatch.setattr(foresee.interruption, "asked", lambda: bool(children))
+    with pytest.raises(foresee.RehearsalFailed, match="asked to end soon"):
+        foresee.foresee(choose(Wishes(["tiny"])).requests)
+    assert [child.returncode for child in children] == [-9]
+
+
+_FOR_EVER = "import threading; threading.Event().wait()"
+
+
+def _rehearsed_by(monkeypatch, source: str) -> list[subprocess.Popen[str]]:
+    """Let this code take the place of rehearsals; the processes that it becomes."""
+    start, children = subprocess.Popen, []
+
+    def instead(command: list[str], **options: Any) -> subprocess.Popen[str]:
+        children.append(start([command[0], "-c", source], **options))
+        return children[-1]
+
+    monkeypatch.setattr(foresee.subprocess, "Popen", instead)
+    return children
 
 
 def test_a_rehearsal_in_a_process_of_its_own(tiny):

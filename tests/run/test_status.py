@@ -134,6 +134,8 @@ def test_a_run_that_was_killed_is_not_taken_for_a_running_one(tiny: Path):
         (JobState("RUNNING", "node1"), None, "running"),
         (JobState("RUNNING", "node1"), {"starts": 1}, "running"),
         (JobState("COMPLETING", "node1"), {"starts": 1, "ended": 1.0, "code": 75}, "resumable"),
+        (JobState("RUNNING", "node2"), {"starts": 1, "ended": 1.0, "code": 75}, "running"),
+        (JobState("RUNNING", "node1"), {"starts": 1, "ended": 1.0, "code": 0}, "finished"),
         (JobState("PENDING", "BeginTime"), {"starts": 1, "ended": 1.0, "code": 75}, "requeued"),
         (None, {"starts": 2, "ended": 1.0, "code": 0}, "finished"),
         (None, {"starts": 1, "ended": 1.0, "code": 3}, "finished"),
@@ -156,6 +158,22 @@ def test_the_state_of_a_job(
     assert known.state == state
     assert (known.stop == "scancel 17") == (state in ("queued", "requeued", "running"))
     assert known.slurm == (f"{job.state} {job.detail}" if job else None)
+
+
+def test_what_a_start_that_died_left_is_not_taken_for_the_next_one(tiny: Path, queue: dict[str, JobState]):
+    queue["17"] = JobState("RUNNING", "node1")
+    detached("one", job="17")
+    notes = {"starts": 2, "started": 1.0, "host": "node1", "pid": 5}
+    write_json(detached_folder() / "one.notes.json", notes)
+    for host, kind in (("node1", "started"), ("node2", "ended")):  # the one that died has the later name
+        folder = tiny / f"build/runs/laptop/running/{host}.5.x"
+        about = {"profile": "laptop", "notebooks": ["tiny"], "cluster": "local", "detached": "one"}
+        write_json(folder / "about.json", about | {"host": host, "pid": 5})
+        event(folder / "events.jsonl", kind="started")
+        if kind == "ended":
+            event(folder / "events.jsonl", kind="ended", status="done")
+    (known,) = known_runs()
+    assert known.doing == {"tiny": "starting"} and known.done == {}
 
 
 def test_where_slurm_does_not_answer_the_runs_own_notes_count(tiny: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,11 +1,12 @@
 import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from companion.run import verdicts
-from companion.run.conduct import CLAIMS, DONE, FAILED, INTERRUPTED, Ways, _code
+from companion.run.conduct import CLAIMS, DONE, FAILED, INTERRUPTED, RESUMABLE, Ways, _code
 from companion.run.outcome import Outcome
 from companion.run.verdicts import breaks_strict, counted, merge
 
@@ -34,11 +35,23 @@ def outcome(status: str, verdict: str = "holds", *, unexpected: bool = False) ->
 
 def test_exit_codes_by_what_weighs_most():
     good, bad = outcome("done"), outcome("done", "fails", unexpected=True)
-    assert _code([good, outcome("hit")], Ways(strict=True)) == DONE
-    assert _code([good, bad], Ways()) == DONE
-    assert _code([good, bad], Ways(strict=True)) == CLAIMS
-    assert _code([bad, outcome("failed")], Ways(strict=True)) == FAILED
-    assert _code([outcome("failed"), outcome("interrupted")], Ways(strict=True)) == INTERRUPTED
+    assert _code([good, outcome("hit")], Ways(strict=True), ()) == DONE
+    assert _code([good, bad], Ways(), ()) == DONE
+    assert _code([good, bad], Ways(strict=True), ()) == CLAIMS
+    assert _code([bad, outcome("failed")], Ways(strict=True), ()) == FAILED
+    assert _code([outcome("failed"), outcome("interrupted")], Ways(strict=True), ()) == INTERRUPTED
+
+
+def test_a_run_that_only_repeats_what_it_finished_before_got_nowhere():
+    def named(name: str, status: str, **fields) -> Outcome:
+        return Outcome(SimpleNamespace(request=SimpleNamespace(name=name)), status, **fields)
+
+    quick, stuck = named("quick", "done"), named("stuck", "resumable")
+    assert _code([quick, stuck], Ways(), ()) == RESUMABLE
+    assert _code([quick, stuck], Ways(), {"quick"}) == INTERRUPTED
+    assert _code([quick, stuck], Ways(check=True), ()) == INTERRUPTED
+    assert _code([quick, named("slow", "resumable", saved=True)], Ways(), {"quick"}) == RESUMABLE
+    assert _code([named("slow", "resumable", computed=1)], Ways(check=True), ()) == RESUMABLE
 
 
 def test_counting_leaves_out_what_is_not_there():

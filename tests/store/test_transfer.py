@@ -245,6 +245,19 @@ def test_what_is_damaged_here_is_told_and_not_sent(study, project, other):
     assert "imported 1 results" in other("import", project / "a.tar").output
 
 
+def test_a_folder_that_is_no_result_gives_way_to_one_that_arrives(study, project, other):
+    study.training(1)
+    study.training(2)
+    keys = [study.training.address(seed).key for seed in (1, 2)]
+    assert call("export", *keys, "--to", project / "a.tar").exit_code == 0
+    torn = project / "there" / "transferred.training" / min(keys)
+    torn.mkdir(parents=True)
+    (torn / RESULT).write_bytes(b"alone")
+    came = other("import", project / "a.tar")
+    assert came.exit_code == 0 and "imported 2 results" in came.output
+    assert contents(project / "there") == contents(store_roots()[0])
+
+
 @pytest.fixture
 def sent(study, project) -> tuple[Path, list[str]]:
     """An archive of three results, and their keys in its order."""

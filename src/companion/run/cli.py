@@ -172,7 +172,9 @@ def run(
         from companion.run.detached import noted
         from companion.session import interruption
 
-        interruption.install()  # a warning of the wall time that comes while it plans must not end it
+        interruption.install(
+            terminate=True
+        )  # a warning that comes while it plans must not end it: it ends with 75
         with noted() as ending:
             ending.code = conduct(wishes, ways)
         raise typer.Exit(ending.code)

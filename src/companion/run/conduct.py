@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -60,7 +60,8 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
     choice = choose(wishes)
     for name in choice.left_out:
         report.line(out, f"{name}: left out, it has no profile {wishes.profile!r}")
-    steps = make_plan(choice.requests, because=ways.because, settled=finished_before())
+    before = finished_before()
+    steps = make_plan(choice.requests, because=ways.because, settled=before)
     times = expected(steps, anew=ways.force or ways.check)
     steps = quick_first(steps, times)
     report.print_plan(out, steps, times, at_once=ways.jobs)
@@ -72,8 +73,8 @@ def conduct(wishes: Wishes, ways: Ways) -> int:
     report.print_failures(out, outcomes)
     if ways.check:
         agree = check.report_differences(out, wishes.profile, outcomes)
-        return _code(outcomes, ways) or (DONE if agree else FAILED)
-    code = _code(outcomes, ways)
+        return _code(outcomes, ways, before) or (DONE if agree else FAILED)
+    code = _code(outcomes, ways, before)
     try:
         verdicts.merge(wishes.profile, outcomes)
     except ValueError as error:
@@ -126,14 +127,16 @@ def _execute(
     return [outcomes[step.request.name] for step in steps]
 
 
-def _code(outcomes: Sequence[Outcome], ways: Ways) -> int:
+def _code(outcomes: Sequence[Outcome], ways: Ways, before: Collection[str]) -> int:
+    """The exit code; ``before`` are notebooks that earlier starts of this run finished."""
     statuses = {outcome.status for outcome in outcomes}
     if "interrupted" in statuses:
         return INTERRUPTED
     if "resumable" in statuses:
-        # A run that got nowhere in its time would get nowhere again: it must not be requeued for ever.
-        lasting = set() if ways.check else {"done"}  # --check executes all notebooks whenever it starts
-        advanced = any(one.computed or one.saved or one.status in lasting for one in outcomes)
+        # A run that got nowhere in its time would get nowhere again: it must not be requeued for ever. Some notebooks
+        # are executed whenever it starts, those of --check and --set among them: done once more is nowhere.
+        finished = {one.name for one in outcomes if one.status == "done" and not ways.check} - set(before)
+        advanced = finished or any(one.computed or one.saved for one in outcomes)
         return RESUMABLE if advanced else INTERRUPTED
     if "failed" in statuses:
         return FAILED

@@ -1,10 +1,12 @@
 """What a run would compute, told by rehearsing its notebooks in a process of its own, and the rates that price it."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +16,13 @@ from companion.run.bill import Bill, Rates, bill
 from companion.run.expected import calibration_file
 from companion.run.plan import Request
 from companion.run.workforce import Workers
+from companion.session import interruption
 from companion.session.root import project_root
 from companion.settings.problems import shown_path
 from companion.store.calibration import from_json, preferred
 
 _SECONDS_ALLOWED = 900
+_POLL_SECONDS = 0.5
 
 
 class RehearsalFailed(Exception):
@@ -77,25 +81,38 @@ def rehearsed(requests: Sequence[Request], *, anew: bool = False) -> dict[str, A
         spec, result = Path(folder) / "spec.json", Path(folder) / "result.json"
         given = {"notebooks": notebooks, "anew": anew, "result": str(result)}
         spec.write_text(json.dumps(given), encoding="utf-8")
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "companion.run.rehearsal", str(spec)],
-                cwd=root,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS_ALLOWED,
-            )
-        except subprocess.TimeoutExpired:
-            raise RehearsalFailed(
-                f"the rehearsal did not end within {_SECONDS_ALLOWED // 60} minutes; "
-                "does a notebook compute something outside a @stored function?"
-            ) from None
-        if done.returncode:
-            words = done.stderr.strip().splitlines() or ["nothing said"]
-            raise RehearsalFailed(f"the rehearsal ended with exit code {done.returncode}: {words[-1]}")
+        child = subprocess.Popen(
+            [sys.executable, "-m", "companion.run.rehearsal", str(spec)],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        said = _watched(child)
+        if child.returncode:
+            words = said.strip().splitlines() or ["nothing said"]
+            raise RehearsalFailed(f"the rehearsal ended with exit code {child.returncode}: {words[-1]}")
         return json.loads(result.read_text(encoding="utf-8"))
+
+
+def _watched(child: subprocess.Popen[str]) -> str:
+    """What ``child`` said of errors. It is ended if it takes too long, or if this process is asked to end soon."""
+    deadline = time.monotonic() + _SECONDS_ALLOWED
+    with child:
+        try:
+            while not interruption.asked():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return child.communicate(timeout=_POLL_SECONDS)[1]
+                if time.monotonic() > deadline:
+                    raise RehearsalFailed(
+                        f"the rehearsal did not end within {_SECONDS_ALLOWED // 60} minutes; "
+                        "does a notebook compute something outside a @stored function?"
+                    )
+            raise RehearsalFailed("asked to end soon")
+        finally:
+            child.kill()
 
 
 def tracked_rates() -> Rates:

@@ -86,15 +86,23 @@ def known_runs() -> list[Known]:
     """Runs in the foreground, then detached ones: those that go on, and the latest that have ended."""
     folders = list(runs_going_on())
     found = [_foreground(folder, about) for folder, about in folders if not about.get("detached")]
-    running = {about["detached"]: (folder, about) for folder, about in folders if about.get("detached")}
+    running = {_start(about["detached"], about): (folder, about) for folder, about in folders}
     shown = _shown(read_detached())
     ends: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
     for entry in read_history(min((state.run.submitted for state in shown), default=math.inf)):
         ends[entry["detached"]][entry["notebook"]] = entry
     return [
         *found,
-        *(_detached(state, *running.get(state.run.id, (None, {})), ends[state.run.id]) for state in shown),
+        *(
+            _detached(state, *running.get(_start(state.run.id, state.notes), (None, {})), ends[state.run.id])
+            for state in shown
+        ),
     ]
+
+
+def _start(identity: str | None, about: Mapping[str, Any]) -> tuple[str | None, str | None, int | None]:
+    """Which start of a run it is: one that died leaves its folder where the next start is on another machine."""
+    return identity, about.get("host"), about.get("pid")
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,8 @@ def _word(run: Detached, notes: Mapping[str, Any], job: JobState | None, *, aske
     if run.job:
         if job and job.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD"):
             return "requeued" if notes else "queued"
+        if job and job.state in ("RUNNING", "CONFIGURING", "SUSPENDED") and said == "resumable":
+            return "running"  # it was queued again, and has not come to say so itself
         if job and job.state in ("RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED"):
             return said or "running"
         return said or ("interrupted" if asked else "running" if notes else "queued")

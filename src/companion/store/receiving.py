@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from companion.store.archive import Held, Index, Member, chunks
-from companion.store.artefacts import MANIFEST, RESULT, DamagedResult, placed
+from companion.store.artefacts import MANIFEST, RESULT, DamagedResult, missing_file, placed, quarantine
 from companion.store.upkeep import whole_manifest
 
 Advance = Callable[[int], None]
@@ -38,6 +38,8 @@ def receive(file: BinaryIO, start: int, wanted: Iterable[Held], advance: Advance
         try:
             if sorted(member.name for member in held.files) != [MANIFEST, RESULT]:
                 raise DamagedResult("the index lists other files than a result has")
+            if missing_file(held.address.own):
+                quarantine(held.address.own)  # a folder that is no result would stay in the way
             with placed(held.address) as folder:
                 for member in held.files:
                     _take(file, start, member, folder / member.name)
