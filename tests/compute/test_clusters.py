@@ -1,10 +1,16 @@
 """Tasks on a Dask scheduler: each once, in any order, and what a task raises."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from distributed import Client, LocalCluster
 
-from companion.compute.clusters import Cluster, cluster, start
+from companion.compute.clusters import Cluster, DaskCluster, cluster, start
+
+
+def process(number: int) -> int:
+    return os.getpid()
 
 
 def divided(number: int, by: int) -> float:
@@ -36,3 +42,14 @@ def test_what_a_task_raises_comes_back_and_others_go_on_later(local: Cluster):
     with pytest.raises(ZeroDivisionError):
         list(local.run(divided, [(1, 1), (1, 0), (1, 2)]))
     assert sorted(local.run(divided, [(1, 1), (1, 2)])) == [(0, 1.0), (1, 0.5)]
+
+
+def test_work_on_the_gpu_of_this_machine_is_one_after_the_other(local: Cluster):
+    tasks = [(number,) for number in range(20)]
+    assert len({pid for _, pid in local.run(process, tasks, kind="gpu")}) == 1  # of one thread
+
+
+def test_workers_that_tell_of_no_gpu_take_work_for_one():
+    here = {"processes": False, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
+    with LocalCluster(n_workers=1, threads_per_worker=1, **here) as started, Client(started) as client:
+        assert list(DaskCluster(client).run(divided, [(1, 2)], kind="gpu")) == [(0, 0.5)]

@@ -81,7 +81,7 @@ class DaskCluster:
 
         pools = self._pools()
         self._check(pools, kind)
-        resources = {kind: 1} if pools else None  # workers on one machine are all alike
+        resources = {kind: 1} if pools or (kind == "gpu" and self._shares_gpu()) else None
         futures = submit(self.client, task, arguments, resources=resources)
         ended = as_completed(futures, loop=self.client.loop)
         try:
@@ -105,6 +105,11 @@ class DaskCluster:
 
         found: Any = self.client.get_metadata([METADATA_KEY], default=None)
         return found
+
+    def _shares_gpu(self) -> bool:
+        """Whether some of the workers hold the GPU, one task at a time, while the others leave it alone."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        return any("gpu" in worker["resources"] for worker in workers)
 
     def _check(self, pools: dict[str, Any] | None, kind: str) -> None:
         if pools and kind not in pools["kinds"]:
@@ -199,12 +204,17 @@ def _slurm_cluster(name: str) -> StartedCluster:
 
 def _start_local(workers: int) -> "LocalCluster":
     import dask.config
-    from distributed import LocalCluster
+    from distributed import LocalCluster, Nanny
+
+    def worker(scheduler: str, *, name: int, **options: Any) -> Nanny:
+        # The first holds the GPU: work on it is one after the other, as its costs are counted.
+        return Nanny(scheduler, name=name, resources=None if name else {"gpu": 1}, **options)
 
     options: dict[str, Any] = {
         "n_workers": workers,
         "threads_per_worker": 1,
         "processes": True,
+        "worker_class": worker,
         "dashboard_address": "127.0.0.1:0",  # any free port: several runs share a machine
         "silence_logs": logging.CRITICAL,
         "env": WORKER_ENVIRONMENT | {"COMPANION_ROOT": str(project_root())},
