@@ -126,9 +126,12 @@ def test_what_has_no_rate_is_named_and_not_counted():
     assert (found.disk_bytes, found.memory_kib) == (8 * 1000.0 + 8 * FILE_BYTES, 2048.0)
 
 
-def test_what_joins_others_on_a_gpu_is_no_work_of_cores():
-    found = bill([part(device="cuda", joins=True, missing=1)], {}, HERE)
-    assert (found.core_seconds, found.gpu_seconds, found.unknown) == (0, JOINING_SECONDS, {})
+def test_what_joins_others_on_a_gpu_holds_none():
+    joining = part(device="cuda", joins=True, missing=1)
+    found = bill([joining], {}, HERE)
+    assert (found.core_seconds, found.gpu_seconds, found.unknown) == (JOINING_SECONDS, 0, {})
+    assert bill([joining], {("f", "cpu"): rate()}, HERE).core_seconds == 160.0
+    assert bill([joining], {("f", "cpu"): rate(), ("f", "cuda"): rate()}, HERE).gpu_seconds == 160.0
 
 
 def test_what_is_known_and_what_is_not_are_told_apart():

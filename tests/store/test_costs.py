@@ -50,6 +50,13 @@ def test_a_result_on_a_gpu_held_it(tmp_path, put):
     assert (cost.core_seconds, cost.gpu_seconds) == (0.0, 15.0)  # its cores came with it
 
 
+def test_a_result_that_only_joins_what_gpus_computed_held_none(tmp_path, put):
+    put("a", device="cuda", cost={"own_cpu_seconds": 10.0, "own_wall_seconds": 15.0, "device": "cpu"})
+    put("b", device="cpu", cost={"own_cpu_seconds": 2.0, "own_wall_seconds": 3.0, "device": "cuda"})
+    found, _ = behind(tmp_path, "a", "b")
+    assert [(cost.core_seconds, cost.gpu_seconds) for cost in found] == [(10.0, 0.0), (2.0, 0.0)]
+
+
 def test_what_is_not_there_is_told(tmp_path, put):
     put("a", used={"gone": "f.g"})
     found, missing = behind(tmp_path, "a", "never")

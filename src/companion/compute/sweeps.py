@@ -19,6 +19,7 @@ from companion.session.progress import progress
 from companion.session.root import project_root
 from companion.store.durable import FORCE_VARIABLE, StoredFunction, emit_use, fetch, note_use
 from companion.store.foresight import Absent, foresees
+from companion.store.running import awaited
 
 Condition = Mapping[str, Any]
 
@@ -98,7 +99,7 @@ def _run(function: StoredFunction, blocks: list[Any], missing: list[int], common
         return
     tasks = [(*_entry(function), {"conditions": blocks[index], **common}) for index in missing]
     try:
-        for position, key in where.run(run_block, tasks, kind=_kind(function)):
+        for position, key in awaited(where.run(run_block, tasks, kind=_kind(function))):
             yield missing[position], key
             interruption.stop_if_asked()
     except LostBlock as lost:
@@ -118,7 +119,7 @@ def compute_on_gpu_worker(function: StoredFunction, arguments: Mapping[str, Any]
             f"{function.name}: it needs CUDA, but PyTorch finds no CUDA device on {socket.gethostname()}"
         )
     try:
-        list(where.run(run_block, [(*_entry(function), dict(arguments))], kind="gpu"))
+        list(awaited(where.run(run_block, [(*_entry(function), dict(arguments))], kind="gpu")))
     except LostBlock as lost:
         raise RuntimeError(_about_lost(function, None, (), lost)) from lost
 

@@ -100,6 +100,8 @@ def _bill(part: Mapping[str, Any], rates: Rates, workers: Workers) -> Bill:
     counts = Bill(missing=missing, stored=part["stored"])
     if not missing:
         return counts
+    if part["joins"] and (part["function"], device) not in rates:
+        device = "cpu"  # what was never seen to compute on a GPU beside the calls inside it holds none
     on_gpu = device == "cuda"
     at_once = max(1, min(workers.gpus if on_gpu else workers.cores, missing))
     rate = rates.get((part["function"], device))

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,21 @@ def write_atomically(target: Path, data: bytes | str) -> None:
     """Write ``data`` (text as UTF-8) to ``target``, whole or not at all."""
     with atomic_path(target) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+    if (then := _after_writes.get(target.parent)) is not None:
+        then()
+
+
+_after_writes: dict[Path, Callable[[], None]] = {}
+
+
+@contextlib.contextmanager
+def after_writes(folder: Path, then: Callable[[], None]) -> Iterator[None]:
+    """In this block, ``then`` is called after each `write_atomically` of this process into ``folder``."""
+    _after_writes[folder] = then
+    try:
+        yield
+    finally:
+        _after_writes.pop(folder, None)
 
 
 def append_line(target: Path, text: str) -> None:

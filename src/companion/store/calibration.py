@@ -13,7 +13,7 @@ import numpy as np
 from companion.store.arguments import NotRebuildable, decode
 from companion.store.artefacts import RESULT, DamagedResult, is_whole, read_manifest
 from companion.store.foresight import Foresight
-from companion.store.own_costs import compiling_seconds, own_seconds, reader
+from companion.store.own_costs import compiling_seconds, computed_on, own_seconds, reader
 
 #: What a rate may be wrong by where fewer than `FEW` results tell it.
 UNKNOWN_FACTOR, FEW = 2.0, 3
@@ -104,8 +104,7 @@ def _sample(folder: Path, root: Path) -> Sample | None:
         return None
     if units is None or units[0] <= 0:
         return None
-    # A function that does not choose its device computes on the CPU, whatever the session had.
-    device = manifest.get("device", "cpu")
+    device = computed_on(manifest)
     cpu, wall = own_seconds(manifest, reader(root))
     compiling = compiling_seconds(manifest)
     size = (folder / RESULT).stat().st_size

@@ -9,9 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast, overload
 
@@ -35,7 +33,8 @@ from companion.store.content import dataset_digest
 from companion.store.fingerprint import changed_since, combined, imported_closure
 from companion.store.foresight import Absent, Declared, Foresight, foresees, note_call, note_unknown
 from companion.store.locks import key_lock
-from companion.store.meter import Meter, Seconds
+from companion.store.running import Running, made_running, running, waiting
+from companion.store.running import workspace as workspace
 from companion.store.threads import one_thread
 
 #: Set by a forced run to its own token: results without it are computed again, each once.
@@ -47,18 +46,6 @@ STORED_ONLY_VARIABLE = "COMPANION_STORED_ONLY"
 
 class NotStored(RuntimeError):
     """A result that is not in the store was asked for where nothing may be computed."""
-
-
-@dataclass
-class _Running:
-    """A stored function in the middle of its work."""
-
-    workspace: Path
-    used: dict[str, str] = field(default_factory=dict)
-    inner: Seconds = field(default_factory=Seconds)
-
-
-_running: ContextVar[_Running | None] = ContextVar("companion_running", default=None)
 
 
 class StoredFunction:
@@ -129,7 +116,9 @@ class StoredFunction:
             if os.environ.get(STORED_ONLY_VARIABLE):
                 raise NotStored(f"{self.name}: result {address.key[:12]} is not in the store")
             status, elsewhere = "computed", None
-            with key_lock(address.lock):
+            with contextlib.ExitStack() as held:
+                with waiting():
+                    held.enter_context(key_lock(address.lock))
                 dataset = fetch(address, locked=True)
                 if dataset is not None:
                     status = "hit"
@@ -151,12 +140,9 @@ class StoredFunction:
     def _compute(
         self, address: Address, request: dict[str, Any], bound: inspect.BoundArguments
     ) -> xr.Dataset:
-        running = _Running(address.workspace)
-        meter = Meter()
-        dataset = self._evaluate(running, bound)
-        whole, memory = meter.seconds(), meter.memory()
-        own = whole - running.inner
-        _count_within(whole)
+        call = Running(address.workspace)
+        dataset = self._evaluate(call, bound)
+        (whole, own), memory = call.spent(), call.meter.memory()
         changed = changed_since(self._imported, [self.module])
         if changed:
             events.tell(
@@ -168,7 +154,7 @@ class StoredFunction:
             "key": address.key,
             "modules": self._imported,
             "content_digest": dataset_digest(dataset),
-            "used": dict(sorted(running.used.items())),
+            "used": dict(sorted(call.used.items())),
             "regenerable": self.regenerable,
             "cost": {
                 "wall_seconds": whole.wall,
@@ -177,7 +163,7 @@ class StoredFunction:
                 "own_cpu_seconds": own.cpu,
                 "compile_seconds": own.compiling,
                 "work": self._work(bound),
-                "device": current.device_kind(),
+                "device": "cuda" if own.gpu_blocks else "cpu",
                 **memory,
             },
             "made": provenance.environment(),
@@ -189,13 +175,9 @@ class StoredFunction:
             shutil.rmtree(address.workspace, ignore_errors=True)
         return read_result(folder)
 
-    def _evaluate(self, running: _Running, bound: inspect.BoundArguments) -> xr.Dataset:
-        token = _running.set(running)
-        try:
-            with one_thread():
-                return check_storable(self.function(*bound.args, **bound.kwargs), self.name)
-        finally:
-            _running.reset(token)
+    def _evaluate(self, call: Running, bound: inspect.BoundArguments) -> xr.Dataset:
+        with made_running(call), one_thread():
+            return check_storable(self.function(*bound.args, **bound.kwargs), self.name)
 
     def _work(self, bound: inspect.BoundArguments) -> float | None:
         """Units of work of this call; a slip in what only foresees costs must not cost the result."""
@@ -208,7 +190,7 @@ class StoredFunction:
     def evaluate_afresh(self, *arguments: Any, **named: Any) -> xr.Dataset:
         """What the function returns now, whatever is stored; results that it uses may be stored ones."""
         with tempfile.TemporaryDirectory(prefix="companion-") as folder:
-            return self._evaluate(_Running(Path(folder)), self._bound(arguments, named))
+            return self._evaluate(Running(Path(folder)), self._bound(arguments, named))
 
 
 @overload
@@ -245,32 +227,11 @@ def stored(
     return make if function is None else make(function)
 
 
-def _count_within(whole: Seconds) -> None:
-    """Tell the stored function that waits for this one what of its time was not its own."""
-    outer = _running.get()
-    if outer is not None:
-        outer.inner += whole
-
-
-@contextlib.contextmanager
-def workspace() -> Iterator[Path]:
-    """Durable folder of the running stored function, for its checkpoints.
-
-    It survives a kill, is found again by the same call, and goes once the result is stored. Raises
-    RuntimeError outside a stored function.
-    """
-    running = _running.get()
-    if running is None:
-        raise RuntimeError("workspace() belongs inside a running @stored function")
-    running.workspace.mkdir(parents=True, exist_ok=True)
-    yield running.workspace
-
-
 def note_use(address: Address) -> None:
     """Record that a result was used, by the stored function that runs and by the session."""
-    running, session = _running.get(), current.current()
-    if running is not None:
-        running.used[address.key] = address.function
+    call, session = running(), current.current()
+    if call is not None:
+        call.used[address.key] = address.function
     if session is not None:
         session.touched[address.key] = address.function
 

@@ -1,4 +1,4 @@
-"""What computing a result takes, measured while it is computed: time, memory, and the compilation in it."""
+"""What computing a result takes, measured while it is computed: time, memory, compilation, and whether a GPU."""
 
 import resource
 import sys
@@ -11,17 +11,26 @@ _UNIT = 1024 if sys.platform == "darwin" else 1
 
 @dataclass
 class Seconds:
-    """Seconds of this process: elapsed, of its cores, and of its cores while they compiled."""
+    """Seconds of this process: elapsed, of its cores, and of its cores while they compiled.
+
+    ``gpu_blocks`` is how often it took memory of a GPU meanwhile: never where it computed on none.
+    """
 
     wall: float = 0.0
     cpu: float = 0.0
     compiling: float = 0.0
+    gpu_blocks: int = 0
 
     def __add__(self, other: "Seconds") -> "Seconds":
-        return Seconds(self.wall + other.wall, self.cpu + other.cpu, self.compiling + other.compiling)
+        return Seconds(
+            self.wall + other.wall,
+            self.cpu + other.cpu,
+            self.compiling + other.compiling,
+            self.gpu_blocks + other.gpu_blocks,
+        )
 
     def __sub__(self, other: "Seconds") -> "Seconds":
-        return Seconds(self.wall - other.wall, self.cpu - other.cpu, self.compiling - other.compiling)
+        return self + Seconds(-other.wall, -other.cpu, -other.compiling, -other.gpu_blocks)
 
 
 _compiled = 0.0
@@ -51,7 +60,16 @@ class Meter:
 
 
 def _now() -> Seconds:
-    return Seconds(time.perf_counter(), time.process_time(), _compiled)
+    return Seconds(time.perf_counter(), time.process_time(), _compiled, _gpu_blocks())
+
+
+def _gpu_blocks() -> int:
+    """How often PyTorch was asked for memory of GPUs by this process; nobody who computes on one goes without."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)  # whoever computes on a GPU has imported it
+    if cuda is None or not cuda.is_initialized():
+        return 0
+    found = (cuda.memory_stats(number) for number in range(cuda.device_count()))
+    return sum(each.get("allocation.all.allocated", 0) for each in found)
 
 
 def _peak_kib() -> int:

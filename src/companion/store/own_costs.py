@@ -53,10 +53,19 @@ def own_seconds(manifest: Mapping[str, Any], read: Reader) -> tuple[float, float
     return cpu, wall
 
 
+def computed_on(manifest: Mapping[str, Any]) -> str:
+    """Device that a result itself was computed on, cpu or cuda, which may be less than its session had.
+
+    A function that does not choose its device computes on the CPU. One that does computes on no GPU where it only
+    joins what others computed: newer manifests tell that it took none, and those before them where there was none.
+    """
+    return "cuda" if manifest.get("device") == manifest["cost"].get("device", "cuda") == "cuda" else "cpu"
+
+
 def billed_seconds(manifest: Mapping[str, Any], read: Reader) -> tuple[float, float]:
     """Seconds of cores and of GPUs that a result cost itself, as clusters bill: the cores beside a GPU come with it."""
     cpu, wall = own_seconds(manifest, read)
-    return (0.0, wall) if manifest.get("device") == "cuda" else (cpu, 0.0)
+    return (0.0, wall) if computed_on(manifest) == "cuda" else (cpu, 0.0)
 
 
 def compiling_seconds(manifest: Mapping[str, Any]) -> float | None:
