@@ -24,6 +24,7 @@ from real_runs import REPOSITORY, Project
 pytestmark = pytest.mark.slurm
 
 _DEADLINE_SECONDS = 120.0
+_STEP_SECONDS = 60.0
 
 STUDY = """
 import os
@@ -49,7 +50,7 @@ def draws(conditions, gate):
         if gate and "SLURM_JOB_ID" in os.environ:
             job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
             Path(gate, f"{condition['run']}-on-{job}").touch()
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 240  # longer than the test may take until it opens the gate
             while not Path(gate, "open").exists():
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
@@ -138,14 +139,16 @@ def test_a_cancelled_job_is_replaced_and_nothing_is_missing(on_sandbox, slurm, s
     monkeypatch.setenv("COMPANION_STORE", str(project / "other"))
     on_sandbox("cpu")
     ended = in_background(lambda: sweep(study.draws, runs(6), **arguments))
-    slurm.wait_until(lambda: len(list(gate.glob("*-on-*"))) == 2, 60, "two jobs are at work")
+    slurm.wait_until(lambda: len(list(gate.glob("*-on-*"))) == 2, _STEP_SECONDS, "two jobs are at work")
     first = set(slurm.jobs())
     assert len(first) == 2
     lost = min(first)
     slurm.ask("scancel", lost)
-    slurm.wait_until(lambda: set(slurm.jobs()) - first, 60, "another job")
+    slurm.wait_until(lambda: set(slurm.jobs()) - first, _STEP_SECONDS, "another job")
     (replacement,) = set(slurm.jobs()) - first
-    slurm.wait_until(lambda: list(gate.glob(f"*-on-{replacement}")), 60, "the other job is at work")
+    slurm.wait_until(
+        lambda: list(gate.glob(f"*-on-{replacement}")), _STEP_SECONDS, "the other job is at work"
+    )
     (gate / "open").touch()
     xr.testing.assert_identical(ended(), alone)
     assert stored_bytes() == undisturbed

@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from companion.compute.outcomes import fetch_together, submit
+from companion.compute.witness import Witness
 from companion.compute.worker_environment import MEMORY_ENVIRONMENT, WORKER_ENVIRONMENT
+from companion.session import events
 from companion.session.root import project_root
 from companion.settings.problems import SettingsError
 
@@ -52,7 +54,8 @@ class Cluster(Protocol):
     ) -> Iterator[tuple[int, Any]]:
         """Call ``task(*arguments[index])`` for each index, in any order, on workers of ``kind`` cpu or gpu.
 
-        Raises LostBlock where a task ends every worker that it meets.
+        Raises LostBlock where a task ends every worker that runs it, once the others have ended or
+        another one does the same.
         """
         ...
 
@@ -82,22 +85,48 @@ class DaskCluster:
         pools = self._pools()
         self._check(pools, kind)
         resources = {kind: 1} if pools or (kind == "gpu" and self._shares_gpu()) else None
-        futures = submit(self.client, task, arguments, resources=resources)
+        witness, given_up = Witness(self.client), None
+        numbered = ((index, *given) for index, given in enumerate(arguments))
+        futures = submit(self.client, witness.watching(task), numbered, resources=resources)
         ended = as_completed(futures, loop=self.client.loop)
         try:
             for batch in self._watched(ended, kind) if pools else ended.batches():
                 for future, outcome in fetch_together(self.client, batch):
-                    yield futures[future], outcome
-                for future in batch:
-                    if future.status != "finished":
-                        try:
-                            yield futures[future], future.result()
-                        except KilledWorker as killed:
-                            lost = (killed.allowed_failures or 0) + 1
-                            logs = pools["logs"] if pools else None
-                            raise LostBlock(futures[future], lost, logs) from killed
+                    index = futures.pop(future)
+                    future.release()  # held on, it would be computed again when its worker leaves
+                    yield index, outcome
+                killed: dict[Future, KilledWorker] = {}
+                for future in (one for one in batch if one in futures):
+                    if future.status not in (
+                        "error",
+                        "cancelled",
+                    ):  # its worker left before it could be fetched
+                        ended.add(future)
+                    elif isinstance(error := future.exception(), KilledWorker):
+                        killed[future] = error
+                    else:
+                        future.result()
+                guilty = witness.guilty(
+                    {futures[one]: error.allowed_failures for one, error in killed.items()}
+                )
+                for future, error in killed.items():
+                    if (index := futures[future]) not in guilty:
+                        continue
+                    lost = LostBlock(index, guilty[index], pools["logs"] if pools else None)
+                    if (
+                        given_up is not None
+                    ):  # a memory too small for all blocks is not to end worker after worker
+                        raise lost from error
+                    given_up, lost.__cause__ = lost, error
+                    events.tell(f"a block is given up: {lost}; the others go on")
+                if again := [future for future in killed if futures[future] not in guilty]:
+                    self.client.retry(again)
+                    ended.update(again)
+            if given_up is not None:
+                raise given_up
         finally:
             self.client.cancel(list(futures))
+            witness.forget()
 
     def _pools(self) -> dict[str, Any] | None:
         """What the scheduler says of its pools; None where all workers are alike."""

@@ -83,7 +83,7 @@ def job_script(settings: ClusterSettings, kind: Kind, name: str, address: str, l
         interface=settings.interface,
         python=f"exec {python_or(sys.executable)}",  # the shell's signals are the workers'
         local_directory=_local_directory(settings),
-        death_timeout=120,  # after a driver that was killed, jobs end by themselves
+        death_timeout=120,  # after a driver that was killed, jobs end by themselves, waiting ones once they start
         worker_extra_args=_worker_arguments(settings, kind, pool),
         job_extra_directives=[*_log_options(logs, kind), *_directives(settings, pool)],
         job_script_prologue=_prologue(settings),

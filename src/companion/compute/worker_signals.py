@@ -12,7 +12,8 @@ from companion.session import interruption
 if TYPE_CHECKING:
     from distributed import Worker
 
-#: Seconds between the first notice and the worker's lifetime, at which Dask ends it without waiting for its block.
+#: Seconds between the first notice and the worker's lifetime. A block that does not stop in this time works on, until
+#: it is done or its job's wall time ends it: a worker that is leaving already is not closed at its lifetime.
 NOTICE_SECONDS = 60.0
 
 _POLL_SECONDS = 0.1
@@ -37,12 +38,17 @@ def dask_setup(worker: "Worker") -> None:
 
 
 async def _leave(worker: "Worker") -> None:
-    """Take no further task, wait for the running one to save and stop, and close."""
+    """Take no further task, wait for the running one to save and stop, hand back those that wait, and close."""
     from distributed.core import Status
 
     worker.status = Status.closing_gracefully
     while worker.state.executing_count:
         await asyncio.sleep(_POLL_SECONDS)
+    # Said in advance, this counts against no task. What else the worker holds is stored: none of it needs to move.
+    with contextlib.suppress(OSError):
+        await worker.scheduler.unregister(
+            address=worker.address, expected=True, close=False, stimulus_id="near its wall time"
+        )
     await worker.close(nanny=True, reason="near its wall time")
 
 
