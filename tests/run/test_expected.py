@@ -10,7 +10,7 @@ import pytest
 
 from companion.run import expected as module
 from companion.run.choose import Wishes, choose
-from companion.run.expected import DRAWING_SECONDS, Expected, expected, quick_first, together
+from companion.run.expected import BUSY, DRAWING_SECONDS, Expected, expected, quick_first, together
 from companion.run.history import history_path
 from companion.run.plan import make_plan
 from companion.run.workforce import Workers
@@ -52,7 +52,7 @@ def test_a_first_run_takes_what_the_calibration_says(calibrated):
 def test_more_cores_shorten_what_can_be_shared(calibrated, monkeypatch):
     _calibrate(calibrated, tiny={"tiny_study.powers": [100.0, 5.0], "tiny_study.walks": [100.0, 60.0]})
     monkeypatch.setattr(module, "workers", lambda cluster: Workers(4, 0, "four cores"))
-    assert seconds() == DRAWING_SECONDS + 25 + 60
+    assert seconds() == pytest.approx(DRAWING_SECONDS + 100 / (4 * BUSY) + 60)
 
 
 def test_history_of_this_machine_comes_first(calibrated):
