@@ -39,9 +39,15 @@ def test_a_warned_run_goes_on_to_the_same_bytes(
     assert f"The same command goes on from there: python run_all.py --cluster {cluster}" in ended.said
     store = project.root / "build/store"
     assert list(store.glob("*/.work-*/training.pt")) != []
+    notes = [(file.parent, json.loads(file.read_text())) for file in store.glob("*/.work-*/spent.json")]
     assert list((project.root / "build/runs/laptop/running").iterdir()) == []
     project.start().end_well()
     assert project.results() == learned
+    assert notes != []
+    for folder, noted in notes:  # the result is billed for what was spent before the warning, too
+        result = folder.with_name(folder.name.removeprefix(".work-"))
+        told = json.loads((result / "manifest.json").read_text())
+        assert told["cost"]["own_cpu_seconds"] > noted["own"]["cpu"] > 0
     assert list(store.glob("*/.work-*")) == []
 
 
