@@ -1,10 +1,15 @@
 """Panels on a page of another width: which stand beside each other, in which order, and what they share."""
 
+import ast
+import inspect
+from pathlib import Path
+
 import matplotlib
 import numpy as np
 import pytest
 
-from companion.figures.page import Page, arrange, asked_width, at_width, joined
+from companion.figures import style
+from companion.figures.page import Page, arrange, asked_width, at_width, joined, page
 from companion.figures.style import TEXT_WIDTH, figure, styled
 
 
@@ -162,3 +167,19 @@ def test_ratios_of_heights_are_repeated_and_others_refused():
         assert heights[0] > 2 * heights[1]
         with pytest.raises(ValueError, match="subplot_kw"):
             figure("text", 3.0, ncols=4, subplot_kw={"projection": "polar"})
+
+
+def test_every_figure_of_the_package_can_move_its_panels():
+    movable = {*inspect.signature(figure).parameters, *inspect.signature(page).parameters} | {
+        "height_ratios",
+        "width_ratios",
+    }
+    given = {
+        (path.stem, word.arg)
+        for path in Path(style.__file__).parent.glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "figure"
+        for word in call.keywords
+    }
+    assert len({name for name, _ in given}) > 40
+    assert {(name, word) for name, word in given if word not in movable | {None}} == set()

@@ -16,6 +16,7 @@ TESTED = " ".join(
         "tests/test_house.py",
         *(f"tests/notebooks/test_{each}.py" for each in ("notebooks", "rehearsal", "foreseen_keys")),
         "tests/settings/test_params_files.py",
+        "tests/test_readme.py",
         "own",
     ]
 )

@@ -35,19 +35,23 @@ def outcome(ran) -> Outcome:
 def test_it_is_built_while_the_run_goes_on(ran, outcome):
     site = ran / "build" / "site"
     (site / ".inputs").write_text("of another day")
+    tracked = ran / "figures/laptop/claims.json"
+    verdicts = tracked.read_text()
+    tracked.unlink()
     listener = Listener()
-    with GrowingGallery(listener, spacing=0.0) as growing:
+    with GrowingGallery(listener, "laptop", spacing=0.0) as growing:
         growing.started("tiny")
         growing.show([{}])
         growing.ended(outcome)
         assert growing._building is not None and growing._building.wait(60) == 0
+        assert tracked.read_text() == verdicts
     assert listener.heard == ["tiny started", "1 events", "tiny done"]
     assert (site / ".inputs").read_text() != "of another day" and (site / "index.html").exists()
 
 
 def test_one_build_at_a_time_and_none_after_the_run(ran, outcome):
     (ran / "build" / "site" / ".inputs").write_text("of another day")
-    with GrowingGallery(Listener(), spacing=0.0) as growing:
+    with GrowingGallery(Listener(), "laptop", spacing=0.0) as growing:
         growing.ended(outcome)
         first = growing._building
         growing.ended(outcome)
@@ -59,9 +63,9 @@ def test_one_build_at_a_time_and_none_after_the_run(ran, outcome):
 
 
 def test_short_runs_and_failures_build_nothing(ran, outcome):
-    with GrowingGallery(Listener()) as growing:
+    with GrowingGallery(Listener(), "laptop") as growing:
         growing.ended(outcome)
         assert growing._building is None
-    with GrowingGallery(Listener(), spacing=0.0) as growing:
+    with GrowingGallery(Listener(), "laptop", spacing=0.0) as growing:
         growing.ended(Outcome(outcome.step, "failed"))
         assert growing._building is None

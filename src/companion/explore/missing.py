@@ -10,7 +10,7 @@ import xarray as xr
 from companion.session.progress import duration
 from companion.session.root import project_root
 from companion.store.artefacts import store_roots
-from companion.store.calibration import Rate, from_json, preferred, rates, samples
+from companion.store.calibration import UNKNOWN_FACTOR, Rate, from_json, preferred, rates, samples
 from companion.store.durable import StoredFunction
 from companion.store.foresight import Call, foreseeing
 
@@ -41,7 +41,7 @@ def _costs(compute: functools.partial[xr.Dataset]) -> str:
     if any(call.problem or not (rate or call.inner) for call, rate in found):
         least = f"more than {duration(seconds)}" if seconds else "a time that no stored result tells"
         return f"Computing it takes {least}."
-    factor = max(rate.factor for _, rate in found if rate)
+    factor = max((rate.factor for _, rate in found if rate), default=UNKNOWN_FACTOR)
     return f"Computing it takes about {duration(seconds)} of one core or GPU, to a factor of {factor:.1f}."
 
 

@@ -123,7 +123,11 @@ def _offer(missing: NotStored, screen: Output, done: Callable[[], None]) -> VBox
     def pressed(_: Button) -> None:
         button.disabled, button.description = True, "computing"
         with screen:
-            missing.compute()
+            try:
+                missing.compute()
+            except BaseException:  # the screen shows it, and the offer stands
+                button.disabled, button.description = False, "compute it"
+                raise
             done()
 
     button.on_click(pressed)

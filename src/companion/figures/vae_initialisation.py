@@ -36,9 +36,7 @@ _ENDS = ("error", "gap", "active", "disentanglement")
 )
 def vae_initialisation(data: xr.Dataset) -> Figure:
     """The dataset of `as_drawn`: six panels of numbers above three traversals."""
-    drawing, grid = figure(
-        "text", height=5.3, nrows=3, ncols=3, gridspec_kw={"height_ratios": (1.0, 1.0, 1.15)}
-    )
+    drawing, grid = figure("text", height=5.3, nrows=3, ncols=3, height_ratios=(1.0, 1.0, 1.15))
     panels = {"error": grid[0, 0], "active": grid[0, 1], "gap": grid[1, 0], "disentanglement": grid[1, 1]}
     for name, axes in panels.items():
         _against_imbalance(axes, data, name)

@@ -37,7 +37,11 @@ CHECKSUMS: Final = "SHA256SUMS"
 _ENDING: Final = ".tar.gz"
 _WRITTEN_AT: Final = 315_532_800  # 1980: the first year that all unpackers believe
 #: What stands for the code where git cannot tell which files belong to it.
-_WITHOUT_GIT: Final = ("*.*", "Makefile", "LICENSE", "notebooks/*.py", "params/**/*.yaml", "src/**/*.*")
+_WITHOUT_GIT: Final = (
+    *("*.cff", "*.lock", "*.md", "*.py", "*.toml", "environment.yml", ".gitignore", "Makefile", "LICENSE"),
+    *(".ci/*", "benchmarks/**/*.*", "labconfig/*", "notebooks/*.py", "own/**/*.py", "params/**/*.*"),
+    *("src/**/*.*", "tests/**/*.*"),
+)
 
 Contents = dict[str, bytes | Path]
 

@@ -1,5 +1,6 @@
 """One run from the user's wishes to the exit code."""
 
+import contextlib
 import os
 import shlex
 import sys
@@ -15,7 +16,7 @@ from companion.compute.login_node import check_login_node
 from companion.run import check, gallery, report, verdicts
 from companion.run.choose import Wishes, choose
 from companion.run.detached import finished_before, starts_before
-from companion.run.execute import Manner, execute
+from companion.run.execute import Audience, Manner, execute
 from companion.run.expected import expected, quick_first
 from companion.run.follow import audience
 from companion.run.growing import GrowingGallery
@@ -121,10 +122,15 @@ def _execute(
     outcomes = {step.request.name: of_hit(step) for step in steps if step.hit}
     if to_do:
         folder = check.fresh_folder(profile) if ways.check else None
-        with audience(out) as shown, GrowingGallery(shown) as listener:
+        with audience(out) as shown, _growing(shown, profile, ways) as listener:
             executed = execute(to_do, Manner(profile, ways.jobs, ways.force, folder, limit), listener)
         outcomes |= {outcome.name: outcome for outcome in executed}
     return [outcomes[step.request.name] for step in steps]
+
+
+def _growing(shown: Audience, profile: str, ways: Ways) -> contextlib.AbstractContextManager[Audience]:
+    """The gallery grows with a run; what --check makes aside is not in it."""
+    return contextlib.nullcontext(shown) if ways.check else GrowingGallery(shown, profile)
 
 
 def _code(outcomes: Sequence[Outcome], ways: Ways, before: Collection[str]) -> int:

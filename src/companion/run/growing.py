@@ -1,5 +1,9 @@
-"""The gallery while a long run goes on: built again, in a process of its own, as notebooks end."""
+"""The gallery while a long run goes on: built again, in a process of its own, as notebooks end.
 
+Verdicts are merged before, so that a new picture never stands beside an old one.
+"""
+
+import contextlib
 import os
 import signal
 import subprocess
@@ -8,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from companion.run import verdicts
 from companion.run.execute import Audience
 from companion.run.outcome import Outcome
 from companion.session.root import project_root
@@ -23,8 +28,10 @@ class GrowingGallery:
     A build that fails says nothing: the run builds the gallery at its end, and tells what is wrong with it.
     """
 
-    def __init__(self, audience: Audience, spacing: float = SPACING) -> None:
+    def __init__(self, audience: Audience, profile: str, spacing: float = SPACING) -> None:
         self._audience = audience
+        self._profile = profile
+        self._ended: list[Outcome] = []
         self._spacing = spacing
         self._last = time.monotonic()
         self._building: subprocess.Popen[bytes] | None = None
@@ -54,11 +61,16 @@ class GrowingGallery:
     def ended(self, outcome: Outcome) -> None:
         """A notebook ended; build the gallery if none is being built and the last one is some time ago."""
         self._audience.ended(outcome)
+        self._ended.append(outcome)
         now = time.monotonic()
         building = self._building is not None and self._building.poll() is None
         if outcome.status != "done" or building or now - self._last < self._spacing:
             return
         self._last = now
+        with contextlib.suppress(
+            ValueError, OSError
+        ):  # told when the run ends, as what is wrong with the gallery is
+            verdicts.merge(self._profile, self._ended)
         self._building = subprocess.Popen(
             [sys.executable, "-m", "companion.run.growing"],
             cwd=project_root(),
