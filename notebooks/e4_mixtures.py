@@ -148,9 +148,9 @@ deciding = decides(profile, compatibility_claims.COMPATIBLE)
 record(compatibility_claims.compatible(beside) if deciding else None, compatibility_claims.COMPATIBLE)
 
 # %% [markdown]
-# After 1200 steps addition helps where it shares number tokens, and hardly with private ones (+.05 over none). That is
-# no proof that the embedding carries the help: at night, with eight seeds and 5000 steps, private tokens rescue as
-# fully (+.96), only later.
+# After 1200 steps addition helps where it shares number tokens (+.53 over none), and less with private ones: +.16 here,
+# most of it from one of the four seeds, and +.05 at night, with eight. That is no proof that the embedding carries the
+# help: after the night's 5000 steps private tokens rescue as fully (+.96), only later.
 #
 # ## What do two operations share inside?
 #
