@@ -1,4 +1,4 @@
-"""The whole gallery: built at one stroke, equal inputs equal bytes, quickly; what is missing is said."""
+"""The whole gallery: built at one stroke, equal inputs equal bytes; what is missing is said."""
 
 import subprocess
 import sys
