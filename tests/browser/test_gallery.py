@@ -85,9 +85,14 @@ def test_pages_fit_a_small_screen(browser: Browser, gallery: Path, name: str, wi
     page.close()
 
 
-def test_figure_pages_fit_a_phone(browser: Browser, gallery: Path):
-    page = browser.new_page(viewport={"width": 390, "height": 800})
-    for path in sorted((gallery.parent / "figures" / "laptop").glob("*.html")):
+@pytest.mark.parametrize("places", ["figures/laptop/*.html", "notebooks/*/*.html"])
+def test_figures_and_notebooks_fit_a_phone(browser: Browser, gallery: Path, places: str):
+    page, paths = (
+        browser.new_page(viewport={"width": 390, "height": 800}),
+        sorted(gallery.parent.glob(places)),
+    )
+    assert paths
+    for path in paths:
         page.goto(path.as_uri())
         assert page.evaluate(_TOO_WIDE) == 0, path.name
     page.close()
