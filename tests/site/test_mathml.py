@@ -83,3 +83,10 @@ def test_bars_are_no_relations_and_signs_are_operators():
 
 def test_alternative_texts_can_be_read_aloud():
     assert text_without_formulas(r"Loss at $K\,=\,10$ and \(\lambda\)") == "Loss at K = 10 and lambda"
+
+
+def test_large_bars_of_a_norm_are_drawn():
+    bars = [
+        element.text for element in ElementTree.fromstring(formula(r"\Bigl\|x\Bigr\|^2")).iter(f"{MATHML}mo")
+    ]
+    assert bars == ["‖", "‖"]

@@ -19,6 +19,8 @@ _MARKERS = "os^Dv*P"
     "at fixed $g=\\sqrt{\\sigma_h\\sigma_w}$, of the runs that fit their task, $\\epsilon_1\\leq10^{-2}$; faint "
     "hollow markers: mean of all, where some are left out. (c) Share of runs that are left out. Markers: means over "
     "draws with 95 % bootstrap, for shares Wilson, intervals, moved apart for sight; every point has the same draws.",
+    equation=r"S_\mathrm{use}=1-\frac{H(p)}{\log2},\qquad p_k\propto|h_k|\sqrt{Q_{kk}},\qquad "
+    r"g=\sqrt{\sigma_h\sigma_w}",
     claims=["p3_b3_imbalance"],
 )
 def imbalance(data: xr.Dataset) -> Figure:

@@ -45,6 +45,8 @@ def partner_look(partner: str, place: int = 0) -> dict[str, Any]:
     "by whether $(b,a)$ was trained on (filled) or not (open): a rule answers both alike, antisymmetry only the "
     "former. Crosses: training rows. One row of panels for each share $f$ and budget. Operations and budgets are our "
     "settings.",
+    equation=r"c=a-b\ \mathrm{mod}\ p,\qquad a-b\equiv-(b-a),\qquad "
+    r"\bar A=\frac13\sum_{i=1}^3A_\mathrm{test}(t_{n+1-i})",
     claims=["e4_q4_compatible"],
 )
 def compatibility(data: xr.Dataset) -> Figure:

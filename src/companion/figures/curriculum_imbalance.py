@@ -38,6 +38,9 @@ _SHARE = "share $w$"
     "same rows per step, triangles: of the common operation, where both have a half. A last row, where drawn, has one "
     "colour for each width $d$, at its own learning rate $\\eta$: where rates differ, what differs between widths may "
     "be theirs. Shares, budgets and network are our settings.",
+    equation=r"N(t)=wBt,\qquad T_\mathrm{gen}=\min\{t:A(t)\geq.9\},\qquad "
+    r"\mathbb{E}\left[\min(T_\mathrm{gen},t_\mathrm{end})\right],\qquad "
+    r"\frac{1}{\log t_\mathrm{end}}\int_1^{t_\mathrm{end}}A(t)\,d\log t",
     claims=["e4_q2_exposure", "e4_q2b_competition"],
 )
 def imbalance(data: xr.Dataset) -> Figure:

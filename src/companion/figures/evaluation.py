@@ -99,6 +99,7 @@ def _classes(axes: Axes, data: xr.Dataset) -> None:
     caption="Generated samples (above) at evenly spaced ranks of $d_1/d_2$, the smallest on the left, and the training "
     "image nearest to each (below); the number is $d_1/d_2$, coloured where the sample counts as memorised. One grey "
     "scale for all.",
+    equation=r"r=\frac{d_1}{d_2}=\frac{\min_i|x-x_i|}{\min_{j\neq i_1}|x-x_j|}<\kappa",
 )
 def samples(data: xr.Dataset) -> Figure:
     """Pairs of pictures, two rows."""

@@ -37,6 +37,9 @@ _GROUPS: dict[str, dict[str, Any]] = {
     caption="Share of all runs that end in a spurious minimum at each $K-M$, stacked by family, $d=M$; whiskers: 95 % "
     "Wilson intervals of the total. Vermilion, where there are any: endpoints of no listed family; hatched in grey: "
     "runs not converged, which the whiskers leave out.",
+    equation=r"\hat p=\frac{n_\mathrm{spurious}}{n},\qquad "
+    r"\frac{1}{1+z^2/n}\left(\hat p+\frac{z^2}{2n}\pm z\sqrt{\frac{\hat p(1-\hat p)}{n}+\frac{z^2}{4n^2}}\right),"
+    r"\quad z=1.96",
     claims=["p1_c3_width_reaches_global"],
 )
 def endpoint_frequencies(frequencies: xr.Dataset) -> Figure:
@@ -119,6 +122,8 @@ _MEANINGS = {
     "I($p$) has $p$ flipped units and II($q$) a block of $q$, which one unit has left in its child II($q-1+1$). At "
     "$K=M+1$: in S($p$) the extra student takes a part of the flipped role, in X($p$) it averages the flipped units' "
     "teachers, and T($q$) is S beside a flipped block. The file of numbers is the table.",
+    equation=r"\mathrm{spec}\,\nabla^2L=\mathrm{spec}\,H_\parallel\ \cup\ \left(\mathrm{spec}\,A\right)^{d-M},\qquad "
+    r"\mathrm{minimum}:\ \min\mathrm{spec}\,H_\parallel>0,\ \min\mathrm{spec}\,A>0",
     claims=["p1_c4_width_changes_stability"],
 )
 def family_table(table: xr.Dataset) -> Figure:
@@ -185,6 +190,8 @@ def _members(axes: Axes, part: xr.Dataset, variable: str) -> None:
     caption="Share of spurious endpoints among converged runs at $K=M$ against (a) the input dimension $d$, rows of "
     "unit mean square norm, and (b) the scale $\\sigma$ of the initial weights, $d=M$; 95 % Wilson intervals. "
     "Markers of different sizes are moved apart for sight.",
+    equation=r"\hat p=\frac{n_\mathrm{spurious}}{n_\mathrm{converged}},\qquad "
+    r"W_{0,ki}\sim\mathcal{N}\left(0,\frac{\sigma^2}{d}\right)",
 )
 def start_dependence(dependence: xr.Dataset) -> Figure:
     """Spurious share against dimension (left) and initial scale (right), one colour for each size."""
@@ -216,6 +223,7 @@ def start_dependence(dependence: xr.Dataset) -> Figure:
     "$10^{-5}$ (top) and converged (bottom). Left: by the number $k_1$ of anti-aligned students, 0 being the global "
     "minimum. Right: by family, with the smallest eigenvalue of its Hessian, vermilion for saddles. Unmatched "
     "endpoints and runs not converged have columns of their own.",
+    equation=r"k_1=\#\{k:R_{km_k}<0\},\qquad |R_{km_k}|=\max_m|R_{km}|,\qquad R=WV^\top",
 )
 def stopping(comparison: xr.Dataset) -> Figure:
     """Two pairs of heat maps of endpoint shares with the numbers written in, one for each stopping rule."""

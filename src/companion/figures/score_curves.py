@@ -78,6 +78,9 @@ def _descended(axes: Axes, losses: xr.DataArray, marker: str) -> None:
     "and of the memorisation band (squares) of the features' second moments, mean over draws of $W$ with 95 % "
     "bootstrap intervals; dashed: $1/n$. (b) Clocks of the theory: generalisation at half of the reducible loss, "
     "memorisation at a gap of $.05$; dashed: $n$.",
+    equation=r"\mathrm{dashed}:\ \lambda\propto\frac1n,\ T\propto n,\qquad "
+    r"T_\mathrm{gen}=\min\{T:1-L\geq\tfrac12(1-L^*)\},\qquad "
+    r"T_\mathrm{mem}=\min\{T:L-L_\mathrm{train}\geq.05\}",
     claims=["p2rf_k7_linear_in_n"],
 )
 def sample_size(sizes: xr.Dataset) -> Figure:
@@ -125,6 +128,8 @@ _EVENTS = (
     "marks of ink: theory. What is never reached stands at the right edge. V1: $\\sigma=(1.5,.5)$, $M=1$; V2: "
     "$(1.2,.8)$, $M=1$; R5, R1: $(1.2,.8)$, $M=16$, shares one half and a tenth; MR: $(1.1,.9)$, $M=4$, a tenth of "
     "low variance.",
+    equation=r"T_\mathrm{gen}^c(q)=\min\{T:1-L_c\geq q\,(1-L_c^*)\},\qquad L_c(T_\mathrm{stop}^c)=\min_TL_c,\qquad "
+    r"T_\mathrm{mem}^c=\min\{T:L_c-L_{\mathrm{train},c}\geq.1\}",
     claims=["p2rf_k6_window"],
 )
 def window(curves: xr.Dataset) -> Figure:

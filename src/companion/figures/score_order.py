@@ -22,6 +22,10 @@ _CLOCKS: tuple[tuple[str, dict[str, float], str, str, Any], ...] = (
     ("mem_gap_absolute", {"gap": 0.05}, "memorisation, gap 0.05", "s", (0, (4, 1.5))),
 )
 _TIME = "eigen-time $T$"
+_CLOCK_TIMES = (
+    r"T_\mathrm{gen}^c=\min\{T:1-L_c\geq\tfrac12(1-L_c^*)\},\qquad "
+    r"T_\mathrm{mem}^c=\min\{T:L_c-L_{\mathrm{train},c}\geq.05\}"
+)
 
 
 @described(
@@ -30,6 +34,7 @@ _TIME = "eigen-time $T$"
     "training loss) of the class with the larger (vermilion) and the smaller standard deviation (blue) against their "
     "ratio, at $\\sigma_1+\\sigma_2=2$, $M=1$, $t=.1$, $\\psi_n=8$, $\\psi_p=16$. Lines: theory; markers: closed form "
     "at finite $d$, mean over draws with 95 % bootstrap intervals.",
+    equation=_CLOCK_TIMES,
     claims=["p2rf_k2_variance_first"],
 )
 def variance_order(order: xr.Dataset) -> Figure:
@@ -47,6 +52,7 @@ def variance_order(order: xr.Dataset) -> Figure:
     "orthogonal centroids, and (b) the angle between centroids with $|\\mu|^2/d=2$ (vermilion) and $.5$ (blue); "
     "$t=.1$, $\\psi_n=8$, $\\psi_p=16$. Lines: theory; markers: closed form at finite $d$, 95 % bootstrap "
     "intervals over draws.",
+    equation=_CLOCK_TIMES + r",\qquad M_{cc'}=\frac{\mu_c\cdot\mu_{c'}}{d}",
     claims=["p2rf_k3_centroid_secondary"],
 )
 def geometry_order(order: xr.Dataset) -> Figure:
@@ -158,6 +164,7 @@ def _hatch_unreversed(axes: Axes, at: np.ndarray, shares: np.ndarray, advantage:
     "share of the examples (vermilion: one half; blue: one tenth). (a) Generalisation time, half of the reducible "
     "loss; (b) memorisation time, gap of $.05$. $\\sigma=(1.2,.8)$, $M=16$, $t=.5$, $\\psi_n=\\psi_p=16$. Lines: "
     "theory; markers: closed form at finite $d$, 95 % bootstrap intervals over draws.",
+    equation=r"L_\mathrm{train}=\sum_cw_cL_{\mathrm{train},c},\qquad n_c=\pi_cn,\qquad " + _CLOCK_TIMES,
     claims=["p2rf_k4b_exposure_or_support"],
 )
 def support_exposure(design: xr.Dataset) -> Figure:
@@ -228,6 +235,8 @@ _SHOWN = {
     "centroid norm) comes first, for every threshold of every clock (linear within .5, logarithmic beyond): mean "
     "over draws, median where some never get there, with 95 % bootstrap intervals. Where one class never gets "
     "there the marker stands at the edge; where in more than a quarter of the draws neither does it is left out.",
+    equation=r"T_\mathrm{gen}^c=\min\{T:1-L_c\geq q\,(1-L_c^*)\},\qquad L_c(T_\mathrm{stop}^c)=\min_TL_c,\qquad "
+    r"T_\mathrm{mem}^c=\min\{T:L_c-L_{\mathrm{train},c}\geq\epsilon\,(1-L_c^*)\}\ \mathrm{or}\ \geq\epsilon",
     claims=["p2rf_k2_variance_first", "p2rf_k3_centroid_secondary", "p2rf_k4c_memorisation_reverses"],
 )
 def robustness(clocks: xr.Dataset) -> Figure:

@@ -141,6 +141,8 @@ def _growth(axes: Axes, data: xr.Dataset) -> None:
     "class among samples generated from noise; dashed: true weights. (d) Speciation times, from curves normalised by "
     "these shares; dashed: exact score. Markers: means of training sets with 95 % bootstrap intervals (in (d) moved "
     "apart for sight); $T=0$ is the untrained score, $s=0$.",
+    equation=r"s(x)=\frac{A_t(T)\,\sigma(Wx/\sqrt d)}{\sqrt p},\qquad "
+    r"\frac{C_c(t_S)-\pi_c(T)}{1-\pi_c(T)}=\frac12",
     claims=["p2rf_k5_minority_speciates_late"],
 )
 def learned_speciation(data: xr.Dataset) -> Figure:

@@ -94,6 +94,10 @@ def clocks(pairs: xr.Dataset) -> Figure:
     "bootstrap interval; grey: equal by our margin, $.8$ to $1.25$; open with an arrow: one class never gets there. "
     + _CONFOUND
     + "Here both widths are alike. Classes and recipe are our settings, runs those of the figure of clocks.",
+    equation=r"\tau_\mathrm{copy}^c=\min\{\tau:f_\mathrm{mem}^c\geq.1\},\quad "
+    r"L_c(\tau_\mathrm{stop}^c)=\min_\tau L_c,\quad "
+    r"\tau_\mathrm{gap}^c=\min\{\tau:L_c-L_{\mathrm{train},c}\geq\tfrac14(L_c(0)-\min_\tau L_c)\},\quad "
+    r".8<\frac{\tau_2}{\tau_1}<1.25",
     claims=["p2unet_c3_null"],
 )
 def null_control(pairs: xr.Dataset) -> Figure:

@@ -68,6 +68,7 @@ def variance(dial: xr.Dataset) -> Figure:
     + _THEORY
     + _CONFOUND
     + "Classes, counts, norms and recipe are our settings; the runs at 1 are shared with the variance dial.",
+    equation=r"x'=\mu_k+(x-m),\qquad |\mu_1|=\rho\,|\mu_2|,\qquad \mu_1\cdot\mu_2=0,\qquad \frac{\tau_2}{\tau_1}",
     claims=["p2unet_c4_centroid_secondary", "p2unet_c3_null"],
 )
 def centroid(dial: xr.Dataset) -> Figure:

@@ -55,6 +55,9 @@ _SHARED = (
     + _CONFOUND
     + _SHARED
     + "The runs are shared with the figure of class shares and with the one of speciation.",
+    equation=r"\pi_1=\frac{n_1}{n_1+n_2},\qquad L_c(\tau_\mathrm{stop}^c)=\min_\tau L_c,\qquad "
+    r"\tau_\mathrm{gap}^c=\min\{\tau:L_c-L_{\mathrm{train},c}\geq\tfrac14(L_c(0)-\min_\tau L_c)\},\qquad "
+    r"\frac{\tau_2}{\tau_1}",
     claims=["p2unet_c5_imbalance_shifts"],
 )
 def imbalance(data: xr.Dataset) -> Figure:
@@ -177,6 +180,8 @@ def _legend(drawing: Figure, corner: Axes | None, data: xr.Dataset) -> None:
     + _SHARED
     + "Shares are a classifier's and no criterion of copies: the "
     "tolerance $d_2/3$ of that criterion plays no part here. The runs are those of the figure of imbalance.",
+    equation=r"\frac{\#\{x:P(1\mid x)\geq.9\}}{\#\{x:\max_cP(c\mid x)\geq.9\}}\quad\mathrm{against}\quad"
+    r"\pi_1=\frac{n_1}{n_1+n_2}",
     claims=["p2unet_c5_imbalance_shifts"],
 )
 def class_shares(data: xr.Dataset) -> Figure:

@@ -28,6 +28,7 @@ _SPELLINGS = (
 )
 _OUTER_DELIMITERS = re.compile(r"^\s*(?:\$\$?|\\\[|\\\()(.*?)(?:\$\$?|\\\]|\\\))\s*$", re.DOTALL)
 _SPACES = {"negativethinmathspace": "-0.167em", "negativemediummathspace": "-0.222em"}
+_LARGE_NORMS = (r"\|", r"\Vert", r"\lVert", r"\rVert")  # left as they are after a \Big
 _DOUBLE_STRUCK_ZERO = 0x1D7D8
 # The converter has a class for each way of being wrong, without a common base, and lets two of Python's escape.
 _NOT_A_FORMULA: tuple[type[Exception], ...] = (
@@ -128,6 +129,7 @@ def _mend(element: Element) -> None:
         if unicodedata.category(text) in ("Sm", "Ps", "Pe"):
             element.tag = "mo"
     elif element.tag == "mo":
+        text = "‖" if text in _LARGE_NORMS else text
         _mend_operator(element, text)
     elif element.tag == "mn" and element.get("mathvariant") == "double-struck" and text.isdigit():
         text = "".join(chr(_DOUBLE_STRUCK_ZERO + int(digit)) for digit in text)
