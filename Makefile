@@ -18,10 +18,10 @@ smoke: install
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile \
-		-m "not faults and not slurm and not browser and not newcomer"
+		-m "not (faults or slurm or newcomer or notebooks or browser)"
 
 test-all: test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "faults or slurm or newcomer"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "faults or slurm or newcomer or notebooks"
 	$(BIN)/python -m pytest -m browser
 
 lab: install

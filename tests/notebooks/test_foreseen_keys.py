@@ -25,6 +25,7 @@ def for_good(**_):
     yield []
 
 
+@pytest.mark.notebooks
 @pytest.mark.parametrize("name", NAMES)
 def test_foreseen_keys_are_those_of_the_run(name: str, tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_ROOT", str(ROOT))
