@@ -1,5 +1,7 @@
 """The look of all explorers: a move draws once, menus follow what stands before them, nothing is computed unasked."""
 
+import gc
+
 import pytest
 from IPython.display import Image
 from matplotlib.figure import Figure
@@ -122,3 +124,19 @@ def test_what_is_missing_is_said_and_computed_when_it_is_asked_for(shown, monkey
     button.click()
     assert len(computed) == 1
     assert isinstance(shown[-1], Image)
+
+
+def test_garbage_is_collected_between_moves_and_not_while_one_is_drawn(shown):
+    during = []
+
+    def view(a):
+        during.append(gc.isenabled())
+        if a > 2:
+            raise ValueError("too large")
+        return Figure(figsize=(1.0, 1.0))
+
+    box = panel(view, {"a": slider("a", 1, 0, 9, 1)})
+    box.children[0].children[0].value = 2
+    with pytest.raises(ValueError, match="too large"):
+        box.children[0].children[0].value = 3
+    assert during == [False, False, False] and gc.isenabled()

@@ -1,8 +1,10 @@
 """The look that all explorers share: controls of one size above a picture that is drawn anew after each move."""
 
+import contextlib
 import functools
+import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from operator import eq
 from typing import Any, Final, NamedTuple
@@ -186,7 +188,7 @@ class _Panel:
             menu.observe(self._moved, "value")
 
     def _redraw(self) -> None:
-        with self.screen:
+        with self.screen, _undisturbed():
             self._draw()
 
     def _draw(self) -> None:
@@ -196,6 +198,18 @@ class _Panel:
             drawing = _offer(missing, self.screen, self._draw)
         clear_output(wait=True)
         display(drawing)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """No garbage is collected in this block: that takes as long as a picture, and can wait until it is shown."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def stop(view: Callable[[Any], Figure], control: Control) -> VBox | Image:

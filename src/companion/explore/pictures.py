@@ -26,6 +26,8 @@ def picture(figure: Figure) -> "Image":
     from IPython.display import Image
 
     page = io.BytesIO()
+    for axes in figure.axes:
+        axes.minorticks_off()  # on logarithmic axes they take as long as all the rest
     with styled():  # fonts and formulas are looked up while the figure is drawn
         figure.savefig(page, format="png", dpi=_DOTS)
     titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
