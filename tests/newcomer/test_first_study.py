@@ -32,7 +32,7 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # where workers steal tests from each other, a module may be entered twice
 def written(clone, steps):
     """The clone after README's first step, and the other four; beside its study one outside the package."""
     first, *others = steps("Adding a study")
