@@ -49,6 +49,12 @@ def test_work_on_the_gpu_of_this_machine_is_one_after_the_other(local: Cluster):
     assert len({pid for _, pid in local.run(process, tasks, kind="gpu")}) == 1  # of one thread
 
 
+def test_no_profiler_keeps_what_a_task_lets_go(local: DaskCluster):
+    """Frames that it held on to kept HDF5 objects open, so that equal results were laid out otherwise in a file."""
+    profiled = local.client.run(lambda dask_worker: "profile" in dask_worker.periodic_callbacks)
+    assert list(profiled.values()) == [False, False]
+
+
 def test_workers_that_tell_of_no_gpu_take_work_for_one():
     here = {"processes": False, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
     with LocalCluster(n_workers=1, threads_per_worker=1, **here) as started, Client(started) as client:

@@ -83,6 +83,7 @@ def test_a_job_finds_the_project_and_its_python_whatever_the_site_passes_on(clus
     assert lines[-2] == "ulimit -c 0"
     assert lines[-1].startswith(f'exec "${{COMPANION_PYTHON:-{sys.executable}}}" -m distributed')
     assert "export OMP_NUM_THREADS=1" in lines
+    assert "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False" in lines
     searched = next(line for line in lines if "PYTHONPATH" in line)
     assert f":{project}/notebooks" in searched and searched.endswith('"${PYTHONPATH:+:$PYTHONPATH}"')
     assert "--interface ib0" in text and '--local-directory "/fast/$USER/dask-workers"' in text

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from companion.compute.outcomes import fetch_together, submit
 from companion.compute.witness import Witness
-from companion.compute.worker_environment import MEMORY_ENVIRONMENT, WORKER_ENVIRONMENT
+from companion.compute.worker_environment import MEMORY_ENVIRONMENT, WITHOUT_PROFILER, WORKER_ENVIRONMENT
 from companion.session import events
 from companion.session.root import project_root
 from companion.settings.problems import SettingsError
@@ -249,7 +249,7 @@ def _start_local(workers: int) -> "LocalCluster":
         "env": WORKER_ENVIRONMENT | {"COMPANION_ROOT": str(project_root())},
     }
     # The C library reads these when a process starts, before Dask sets the variables above.
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": MEMORY_ENVIRONMENT}):
+    with dask.config.set(WITHOUT_PROFILER | {"distributed.nanny.pre-spawn-environ": MEMORY_ENVIRONMENT}):
         return LocalCluster(**options)
 
 

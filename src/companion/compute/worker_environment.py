@@ -12,10 +12,15 @@ MEMORY_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
 }
 
+#: Dask's profiler keeps frames of the working thread, and with them HDF5 objects that were just let go: where the next
+#: ones lie in a file, and so the bytes of a result, would depend on when it looked.
+WITHOUT_PROFILER = {"distributed.worker.profile.enabled": False}
+
 #: A worker computes with one thread: its parallelism is that there are many workers.
 WORKER_ENVIRONMENT = {
     "NUMBA_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # as above, for one that is started by a script
 }
