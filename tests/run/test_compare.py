@@ -136,6 +136,16 @@ def test_a_damaged_file_of_verdicts_is_named(two, command):
     assert said.code == 2 and "figures/night/claims.json: not JSON" in said.err
 
 
+def test_a_notebook_s_own_verdicts_are_no_figure(two, command):
+    """They lie beside the figures of overridden parameters."""
+    beside = two / "build/overridden/laptop"
+    draw(beside, "tiny_f2_same", walks())
+    (beside / "tiny.claims.json").write_text("{}")
+    said = command("--compare", "laptop", "build/overridden/laptop")
+    assert said.code == 0 and "2 figures only in laptop" in said.out
+    assert "tiny.claims" not in said.out
+
+
 def test_a_terminal_gets_tables(two):
     out = Console(width=220, force_terminal=True, no_color=True, record=True, file=io.StringIO())
     assert compare_named(("laptop", "night"), "laptop", out) == 0

@@ -97,7 +97,7 @@ def read_descriptions(folder: Path, device: str | None = None) -> dict[str, dict
     """
     found = {}
     for path in sorted(folder.glob("*.json")):
-        if path.name == "claims.json":
+        if path.name == "claims.json" or path.name.endswith(".claims.json"):  # all verdicts; a notebook's own
             continue
         try:
             content = json.loads(path.read_text(encoding="utf-8"))

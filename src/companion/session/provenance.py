@@ -10,6 +10,8 @@ from functools import lru_cache
 
 from companion.session.root import project_root
 
+#: Files that can change a number once they are there, tracked or not: code and parameters.
+_SOURCES = ("*.py", "*.yaml", "*.yml")
 _LIBRARIES = ("numpy", "scipy", "numba", "torch", "scikit-learn", "xarray", "h5netcdf", "dask", "matplotlib")
 
 
@@ -27,11 +29,16 @@ def library_versions() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def commit() -> str:
-    """Commit of the project, with ``+changes`` if the tree differs from it; ``unknown`` without git."""
-    root = project_root()
+    """Commit of the project, with ``+changes`` if the tree differs from it; ``unknown`` without git.
+
+    New files count if they are code or parameters: a book, or figures that were exported for a paper, change nothing.
+    """
+    root = str(project_root())
     try:
-        head = _git("rev-parse", "HEAD", folder=str(root))
-        return head + ("+changes" if _git("status", "--porcelain", folder=str(root)) else "")
+        head = _git("rev-parse", "HEAD", folder=root)
+        changed = _git("status", "--porcelain", "--untracked-files=no", folder=root)
+        added = _git("ls-files", "--others", "--exclude-standard", "--", *_SOURCES, folder=root)
+        return head + ("+changes" if changed or added else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
