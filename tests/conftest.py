@@ -81,7 +81,7 @@ def full():
     """The full data if some folder holds it; a test downloads nothing."""
     needed = set(fashion_mnist_full.FILES)
     if not any(set(fashion_mnist_full.find(folder)) == needed for folder in fashion_mnist_full.places()):
-        pytest.skip(
+        pytest.skip(  # the embedded images are tested everywhere; CI installs the package
             "the full Fashion-MNIST is not at hand: apt-get install dataset-fashion-mnist, or set COMPANION_DATA"
         )
     return fashion_mnist.load("full")

@@ -34,7 +34,7 @@ def mounted(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         folder.mkdir(parents=True, exist_ok=True)
         command: list[Any] = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "companion-test", folder]
         done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
+        if done.returncode:  # only root may mount; files that may not grow are tested everywhere
             pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
         places.append(folder)
         return folder

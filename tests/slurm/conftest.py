@@ -153,7 +153,7 @@ def _daemon(folder: Path, *command: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _slurm() -> Iterator[Sandbox]:
-    if why := _missing():
+    if why := _missing():  # a laptop needs no SLURM; CI installs it
         pytest.skip(why)
     with contextlib.ExitStack() as stack:
         # A short path: a socket's name has about 100 characters.
